@@ -1,0 +1,63 @@
+# Every task of the project. `make` lists them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test peers lint types imports bench fmt dictionary docs wheel clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP)  ## make .venv with the project and its tools
+
+$(STAMP): pyproject.toml .ci/venv
+	@.ci/venv $(VENV)
+	@touch $@
+
+demo: setup  ## run the main job on real input; KEEP=1 leaves it running
+	@$(BIN)/python demo/demo.py $(if $(KEEP),--keep)
+
+test: setup peers lint types imports  ## all checks and all tests; ARGS="-k name" for some
+	@echo "== tests"
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+peers:  # the DICOM programs of other projects that the tests talk to
+	@tests/install_peers.sh
+
+lint: setup  ## ruff
+	@echo "== lint"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: setup  ## mypy --strict
+	@echo "== types"
+	@$(BIN)/mypy
+
+imports: setup  # the layers of the packages
+	@echo "== import contracts"
+	@$(BIN)/lint-imports
+
+bench: setup  ## the benchmarks, one after the other
+	@for script in tests/bench/bench_*.py; do \
+	  echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
+	done
+
+fmt: setup  ## format the code and mend what ruff can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+dictionary: setup  ## compile the built-in dictionary from its sources
+	@$(BIN)/atlas-dict build dictionary/sources/*.tsv -o dictionary/atlas_dictionary/data/atlas.adict
+
+docs: setup  ## write the generated tables into docs/
+	@$(BIN)/python -m atlas_node.config docs/configuration.md
+
+wheel: setup  ## build the wheel into dist/
+	@$(BIN)/python -m build --wheel
+
+clean:  ## remove what was built; .venv stays
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find atlas_node dictionary scraper tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,54 @@
+"""The configuration of the node: one typed model, one loader, one table of settings.
+
+`load_config` reads config.yaml and the environment into a `Config`; every other part is handed
+the section that it needs. The reference in docs/configuration.md is made from the same model.
+"""
+
+from atlas_node.config.contradictions import LOG_ROUTE
+from atlas_node.config.loader import load_config
+from atlas_node.config.models import (
+    AnnotateSettings,
+    Auth,
+    Config,
+    Destination,
+    DictionarySettings,
+    Limits,
+    LogSettings,
+    Match,
+    NodeSettings,
+    Peer,
+    Retention,
+    Retry,
+    Route,
+    SpoolSettings,
+    Timeouts,
+    Tls,
+    Upstream,
+    WebSettings,
+)
+from atlas_node.config.reference import Setting, settings_table
+
+__all__ = [
+    "LOG_ROUTE",
+    "AnnotateSettings",
+    "Auth",
+    "Config",
+    "Destination",
+    "DictionarySettings",
+    "Limits",
+    "LogSettings",
+    "Match",
+    "NodeSettings",
+    "Peer",
+    "Retention",
+    "Retry",
+    "Route",
+    "Setting",
+    "SpoolSettings",
+    "Timeouts",
+    "Tls",
+    "Upstream",
+    "WebSettings",
+    "load_config",
+    "settings_table",
+]

@@ -1,0 +1,110 @@
+"""What no single setting shows: settings that contradict each other.
+
+`Config` asks for them when it is built; each comes with the location of the setting to change.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from atlas_node.config.location import Location, quoted
+
+if TYPE_CHECKING:
+    from atlas_node.config.models import Config, Destination, Tls, Upstream
+
+Contradiction = tuple[Location, str]
+
+LOG_ROUTE = "log"
+"""In `Route.to`: record the object in the annotation log and deliver it nowhere."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _is_any(host: str) -> bool:
+    return host in ("0.0.0.0", "::")  # noqa: S104
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether sockets bound to both hosts would meet on one port."""
+    same = one.lower() == other.lower() or (is_loopback(one) and is_loopback(other))
+    return same or _is_any(one) or _is_any(other)
+
+
+def contradictions(config: Config) -> Iterator[Contradiction]:
+    """Yield the location and description of every contradiction in `config`."""
+    yield from _ports(config)
+    yield from _entries("destinations", config.destinations)
+    yield from _entries("upstreams", config.upstreams)
+    yield from _destinations(config)
+    yield from _routes(config)
+    if config.web.enabled and not is_loopback(config.web.host) and config.web.auth is None:
+        yield (
+            ("web", "host"),
+            f"{config.web.host} can be reached from other machines: "
+            "set web.auth, or use the host 127.0.0.1",
+        )
+    yield from _tls(("node", "tls"), config.node.tls)
+    if config.node.tls and config.node.tls.certificate is None:
+        yield ("node", "tls"), "a listener needs a certificate and its key"
+
+
+def _ports(config: Config) -> Iterator[Contradiction]:
+    node, web = config.node, config.web
+    if web.enabled and node.port == web.port and _overlap(node.host, web.host):
+        yield ("web", "port"), f"port {web.port} is the port of the DICOM listener (node.port)"
+
+
+def _entries(section: str, entries: Sequence[Destination | Upstream]) -> Iterator[Contradiction]:
+    first: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        if entry.name in first:
+            yield (
+                (section, index, "name"),
+                f"{quoted(entry.name)} is already the name of {section}[{first[entry.name]}]",
+            )
+        first.setdefault(entry.name, index)
+        yield from _tls((section, index, "tls"), entry.tls)
+
+
+def _destinations(config: Config) -> Iterator[Contradiction]:
+    node = config.node
+    for index, destination in enumerate(config.destinations):
+        at: Location = ("destinations", index)
+        if destination.name == LOG_ROUTE:
+            yield (*at, "name"), '"log" stands for the annotation log; choose another name'
+        if destination.port == node.port and (
+            destination.host == node.host
+            or (is_loopback(destination.host) and _overlap(destination.host, node.host))
+        ):
+            yield (*at, "port"), "this is the node itself: its objects would come back for ever"
+        if destination.retry.first_delay > destination.retry.max_delay:
+            yield (*at, "retry", "first_delay"), "longer than retry.max_delay"
+
+
+def _routes(config: Config) -> Iterator[Contradiction]:
+    names = [destination.name for destination in config.destinations]
+    known = f"the destinations are: {', '.join(names)}" if names else "there are no destinations"
+    for index, route in enumerate(config.routes):
+        at: Location = ("routes", index, "to")
+        if not route.to:
+            yield at, "names no destination; write [log] to record objects in the log alone"
+        for name in route.to:
+            if name != LOG_ROUTE and name not in names:
+                yield at, f"no destination named {quoted(name)}; {known}"
+        if LOG_ROUTE in route.to and len(route.to) > 1:
+            yield at, '"log" stands alone: every object is in the log whatever its route'
+
+
+def _tls(at: Location, tls: Tls | None) -> Iterator[Contradiction]:
+    if tls is None:
+        return
+    if (tls.certificate is None) != (tls.key is None):
+        yield at, "certificate and key go together: give both or neither"

@@ -1,0 +1,307 @@
+"""The settings of the node as frozen models: the one place where a setting is named.
+
+Every field has its type, default and help; `load_config` fills them, docs/configuration.md is
+made from them. A `Config` that contradicts itself cannot be built, so no other part checks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from atlas_node.config.contradictions import contradictions
+from atlas_node.config.types import (
+    AETitle,
+    ConfigPath,
+    Count,
+    DatabaseUrl,
+    Days,
+    Host,
+    Name,
+    Network,
+    Patterns,
+    PduLength,
+    Port,
+    Seconds,
+    Size,
+    Switch,
+)
+from atlas_node.model import Policy
+
+Service = Literal["echo", "store"]
+
+
+class Settings(BaseModel):
+    """Base of every section: frozen, no unknown keys, no values in the text of errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True
+    )
+
+
+class Tls(Settings):
+    """DICOM over TLS (PS3.15 annex B)."""
+
+    certificate: ConfigPath | None = Field(default=None, description="Own certificate chain, PEM.")
+    key: ConfigPath | None = Field(default=None, description="Private key of the certificate, PEM.")
+    ca: ConfigPath | None = Field(
+        default=None,
+        description="Authorities that the peer's certificate must come from, PEM; "
+        "none: those of the system.",
+    )
+    verify_peer: Switch = Field(
+        default=True, description="Refuse a peer whose certificate is missing or does not verify."
+    )
+
+
+class Timeouts(Settings):
+    """How long the node waits for a peer."""
+
+    acse: Seconds = Field(
+        default=30, description="For an answer to an association request or release."
+    )
+    dimse: Seconds = Field(default=60, description="For a DIMSE message on an open association.")
+    network: Seconds = Field(default=60, description="For any traffic on an open association.")
+    connect: Seconds = Field(default=10, description="For a TCP connection to a peer.")
+    drain: Seconds = Field(
+        default=30, description="For open associations to end of themselves after SIGTERM."
+    )
+
+
+class NodeSettings(Settings):
+    """The DICOM listener."""
+
+    ae_title: AETitle = Field(default="ATLAS", description="AE title of the node.")
+    host: Host = Field(
+        default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every IPv4 interface."
+    )
+    port: Port = Field(default=11112, description="TCP port to listen on.")
+    workers: Count = Field(
+        default=1, description="Processes that share the port, one for each core."
+    )
+    max_pdu: PduLength = Field(
+        default=131072, description="Longest P-DATA-TF PDU that peers may send."
+    )
+    max_associations: Count = Field(
+        default=64, description="Associations open at a time; more are rejected."
+    )
+    timeouts: Timeouts = Field(
+        default=Timeouts(), description="How long the node waits for a peer."
+    )
+    tls: Tls | None = Field(default=None, description="Listen with TLS; none: plain TCP.")
+
+
+class Peer(Settings):
+    """An application entity that may call the node."""
+
+    ae_title: AETitle = Field(description="Calling AE title.")
+    address: Network | None = Field(
+        default=None, description="Address or network that it must call from; none: any."
+    )
+    services: frozenset[Service] = Field(
+        default=frozenset({"echo", "store"}), description="What it may ask for."
+    )
+
+
+class Retry(Settings):
+    """When a delivery that failed is tried again: the delay doubles up to its limit."""
+
+    first_delay: Seconds = Field(
+        default=1.0, description="Delay after the first failure, in seconds."
+    )
+    max_delay: Seconds = Field(
+        default=300.0, description="Longest delay between tries, in seconds."
+    )
+    max_tries: Count = Field(
+        default=50, description="Tries before a delivery is dead and waits for you."
+    )
+
+
+class Destination(Settings):
+    """An application entity that objects are delivered to by C-STORE."""
+
+    name: Name = Field(description='Name for routes, log and queue; not "log".')
+    ae_title: AETitle = Field(description="Called AE title.")
+    host: Host = Field(description="Host name or address.")
+    port: Port = Field(description="TCP port.")
+    calling_ae_title: AETitle | None = Field(
+        default=None, description="AE title that the node calls itself; none: node.ae_title."
+    )
+    policy: Policy | None = Field(
+        default=None, description="What annotation may change for it; none: annotate.policy."
+    )
+    tls: Tls | None = Field(default=None, description="Connect with TLS; none: plain TCP.")
+    max_pdu: PduLength = Field(
+        default=131072, description="Longest P-DATA-TF PDU that it may send."
+    )
+    idle_timeout: Seconds = Field(
+        default=5, description="Seconds that an association is kept open with nothing to send."
+    )
+    retry: Retry = Field(default=Retry(), description="When a delivery that failed is tried again.")
+
+
+class Upstream(Settings):
+    """A PACS that queries are passed on to."""
+
+    name: Name = Field(description="Name for messages.")
+    ae_title: AETitle = Field(description="Called AE title.")
+    host: Host = Field(description="Host name or address.")
+    port: Port = Field(description="TCP port.")
+    tls: Tls | None = Field(default=None, description="Connect with TLS; none: plain TCP.")
+
+
+class Match(Settings):
+    """What an object must have for a route: one shell pattern of each list that is given."""
+
+    calling_ae: Patterns = Field(default=(), description="AE title of the sender.")
+    called_ae: Patterns = Field(default=(), description="AE title that the sender called.")
+    modality: Patterns = Field(default=(), description="Modality (0008,0060).")
+    sop_class: Patterns = Field(default=(), description="SOP Class UID.")
+    private_creator: Patterns = Field(
+        default=(), description="Private creator, any of the object's."
+    )
+    manufacturer: Patterns = Field(default=(), description="Manufacturer (0008,0070).")
+
+
+class Route(Settings):
+    """Where objects go; an object takes every route that matches it."""
+
+    match: Match = Field(default=Match(), description="Which objects; nothing given: every object.")
+    to: tuple[str, ...] = Field(
+        description="Names of destinations, or [log] to record the object and deliver it nowhere."
+    )
+
+
+class DictionarySettings(Settings):
+    """Dictionaries on top of the built-in one."""
+
+    paths: tuple[ConfigPath, ...] = Field(
+        default=(),
+        description="Dictionary files in load order, later wins; ATLAS_DICTPATH adds more.",
+    )
+
+
+class AnnotateSettings(Settings):
+    """What annotation does."""
+
+    policy: Policy = Field(
+        default=Policy.DECODE,
+        description="observe: change nothing; decode: replace UN by the verified VR; describe: "
+        "also add the definitions of (0008,0300) and an item in (0018,A001).",
+    )
+    inherit_creators: Switch = Field(
+        default=True,
+        description="Decode a nested element whose item reserves no block by the creator of an "
+        "enclosing data set.",
+    )
+
+
+class Limits(Settings):
+    """When the spool refuses more objects, with status 0xA700."""
+
+    max_bytes: Size = Field(default=50 * 2**30, description="Bytes of all objects in the spool.")
+    min_free_bytes: Size = Field(
+        default=2**30, description="Bytes that must stay free on its disk."
+    )
+    max_object_bytes: Size = Field(default=4 * 2**30, description="Bytes of one object.")
+    max_objects: Count = Field(default=1_000_000, description="Objects in the spool.")
+
+
+class SpoolSettings(Settings):
+    """The durable queue of received objects."""
+
+    path: ConfigPath = Field(default=Path("var/spool"), description="Folder of the spool.")
+    durability: Literal["os", "fsync"] = Field(
+        default="os",
+        description="When an object counts as kept. os: the page cache has it, which survives a "
+        "killed process; fsync: the disk has it, which survives a loss of power.",
+    )
+    limits: Limits = Field(default=Limits(), description="When the spool refuses more objects.")
+
+
+class Retention(Settings):
+    """How long the log keeps what it recorded."""
+
+    days: Days = Field(default=90, description="Days that an object stays in the log; 0: for ever.")
+
+
+class LogSettings(Settings):
+    """The annotation log."""
+
+    url: DatabaseUrl = Field(
+        default="sqlite:///var/log.db",
+        repr=False,
+        description="Database, sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE.",
+    )
+    values: Literal["full", "masked", "none"] = Field(
+        default="full",
+        description="Whether the log keeps decoded values, masks them or drops them.",
+    )
+    retention: Retention = Field(default=Retention(), description="How long the log keeps objects.")
+
+
+class Auth(Settings):
+    """Who may open the viewer (HTTP basic authentication)."""
+
+    user: str = Field(min_length=1, description="User name.")
+    password: SecretStr = Field(min_length=1, repr=False, description="Password.")
+
+
+class WebSettings(Settings):
+    """The viewer and its HTTP API."""
+
+    enabled: Switch = Field(default=True, description="Serve the viewer together with the node.")
+    host: Host = Field(
+        default="127.0.0.1",
+        description="Address to listen on; other machines can reach it: set web.auth.",
+    )
+    port: Port = Field(default=8080, description="TCP port to listen on.")
+    auth: Auth | None = Field(
+        default=None, description="Who may open it; none: whoever reaches it."
+    )
+
+
+class Config(Settings):
+    """The whole configuration."""
+
+    node: NodeSettings = Field(default=NodeSettings(), description="The DICOM listener.")
+    peers: tuple[Peer, ...] = Field(
+        default=(), description="Who may call; none given: everybody who reaches the port."
+    )
+    destinations: tuple[Destination, ...] = Field(
+        default=(), description="Where objects can be delivered to."
+    )
+    upstreams: tuple[Upstream, ...] = Field(
+        default=(), description="PACS for query/retrieve; today `atlas-node check` echoes them."
+    )
+    routes: tuple[Route, ...] = Field(
+        default=(), description="Which objects go to which destinations."
+    )
+    dictionary: DictionarySettings = Field(
+        default=DictionarySettings(), description="Dictionaries on top of the built-in one."
+    )
+    annotate: AnnotateSettings = Field(
+        default=AnnotateSettings(), description="What annotation does."
+    )
+    spool: SpoolSettings = Field(
+        default=SpoolSettings(), description="The durable queue of received objects."
+    )
+    log: LogSettings = Field(default=LogSettings(), description="The annotation log.")
+    web: WebSettings = Field(default=WebSettings(), description="The viewer and its HTTP API.")
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        found = [
+            InitErrorDetails(
+                type=PydanticCustomError("contradiction", "{text}", {"text": text}),
+                loc=location,
+                input=None,
+            )
+            for location, text in contradictions(self)
+        ]
+        if found:
+            raise ValidationError.from_exception_data("Config", found, hide_input=True)
+        return self
