@@ -1,0 +1,143 @@
+"""Dictionaries in layers: the built-in one, then files of one's own, of which the later wins.
+
+Called by whoever opens a dictionary for use: the node, the command line, a script. Compiled files
+are mapped; tables and ``.dic`` files are compiled in memory as they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atlas_dictionary.compiler import SUFFIXES, compile_tables, read_source
+from atlas_dictionary.container import Container
+from atlas_dictionary.dictionary import Block, Dictionary
+from atlas_dictionary.entry import Entry
+from atlas_dictionary.keys import sort_key
+from atlas_dictionary.reader import FileDictionary, open_dictionary
+
+if TYPE_CHECKING:
+    from atlas_dictionary.bulk import Creators, Integers, Matches
+
+VARIABLE = "ATLAS_DICTPATH"
+"""Environment variable that names more files, separated by colons."""
+
+
+def open_layers(
+    paths: Iterable[str | Path] = (), environ: Mapping[str, str] = os.environ
+) -> Dictionary:
+    """Open the built-in dictionary with the files in `paths` above it.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Compiled files, or sources (``.dic``, ``.tsv``, ``.csv``); a later one wins over an
+        earlier one, and every one over the built-in dictionary.
+    environ : mapping
+        Environment; the files that ``ATLAS_DICTPATH`` names there lie above `paths`.
+
+    Raises
+    ------
+    DictionaryError
+        When a file cannot be used; the message names it, and the line where it has lines.
+    """
+    named = [part for part in environ.get(VARIABLE, "").split(os.pathsep) if part]
+    layers = [_open_layer(Path(path)) for path in (*paths, *named)]
+    return LayeredDictionary([open_dictionary(), *layers]) if layers else open_dictionary()
+
+
+def _open_layer(path: Path) -> FileDictionary:
+    if path.suffix.lower() not in SUFFIXES:
+        return open_dictionary(path)
+    compiled = compile_tables([read_source(path)])
+    return FileDictionary(Container(compiled, str(path)))
+
+
+class LayeredDictionary(Dictionary):
+    """Several dictionaries as one; an entry of a later one hides that of an earlier one.
+
+    Parameters
+    ----------
+    layers : sequence of FileDictionary
+        The lowest first.
+    """
+
+    def __init__(self, layers: Sequence[FileDictionary]) -> None:
+        super().__init__()
+        self._layers = tuple(layers)
+        self._from_top = self._layers[::-1]
+
+    def by_keyword(self, keyword: str) -> Entry | None:
+        """Return the standard element of this keyword (PS3.6), or None."""
+        for layer in self._from_top:
+            entry = layer.by_keyword(keyword)
+            if entry is not None:
+                return entry
+        return None
+
+    def creators(self) -> tuple[str, ...]:
+        """Return all private creators, sorted, each as the topmost layer spells it."""
+        return tuple(sorted({e.creator for e in self if e.creator is not None}))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(sorted(self._visible(), key=lambda entry: sort_key(entry.key)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._visible())
+
+    def info(self) -> dict[str, Any]:
+        """Return counts of what is visible, and what each layer says of itself, lowest first."""
+        entries = list(self)
+        private = [entry for entry in entries if entry.creator is not None]
+        return {
+            "entries": len(entries),
+            "private": len(private),
+            "public": len(entries) - len(private),
+            "layers": [layer.info() for layer in self._layers],
+        }
+
+    def lookup_many(self, creators: Creators, groups: Integers, elements: Integers) -> Matches:
+        """Look up many keys at once; see `atlas_dictionary.bulk.BulkIndex.lookup`."""
+        from atlas_dictionary.bulk import overlay  # noqa: PLC0415 - numpy where it is used
+
+        return overlay(self._layers, self.creators(), creators, groups, elements)
+
+    def _visible(self) -> Iterator[Entry]:
+        """Yield the entries that no later layer hides."""
+        for number, layer in enumerate(self._layers):
+            above = self._layers[number + 1 :]
+            for entry in layer:
+                if not any(_hides(other, entry) for other in above):
+                    yield entry
+
+    def _find_block(self, creator: str, group: int) -> Block | None:
+        found = [layer.block(creator, group) for layer in self._from_top]
+        blocks = [block for block in found if block is not None]
+        if len(blocks) < 2:
+            return blocks[0] if blocks else None
+        offsets = sorted({offset for block in blocks for offset in block.offsets})
+
+        def fetch(offset: int) -> Entry | None:
+            entries = (block.get(offset) for block in blocks)
+            return next((entry for entry in entries if entry is not None), None)
+
+        return Block(blocks[0].creator, group, tuple(offsets), fetch)
+
+    def _find_public(self, tag: int) -> Entry | None:
+        found = (layer.public(tag) for layer in self._from_top)
+        return next((entry for entry in found if entry is not None), None)
+
+
+def _hides(layer: FileDictionary, entry: Entry) -> bool:
+    """Return whether `layer`, which lies above that of `entry`, answers in its place."""
+    key = entry.key
+    if key.creator is None:
+        found = layer.public(key.tag)
+    elif key.names_block:
+        found = None
+    else:
+        found = layer.private(key.creator, entry.group, entry.element)
+    # An element of its own does not hide the repeating group that it belongs to.
+    return found is not None and found.key.mask & key.mask == found.key.mask

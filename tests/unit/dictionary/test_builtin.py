@@ -1,0 +1,117 @@
+"""Facts about the dictionary that is shipped, and where it comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from atlas_dictionary import Flags, open_dictionary
+from atlas_dictionary.compiler import compile_tables, read_sources
+from atlas_dictionary.importers.pydicom import import_private, import_public
+from atlas_dictionary.keys import EXACT
+from atlas_dictionary.reader import BUILT_IN
+from atlas_dictionary.tables import read_table, write_table
+from atlas_dictionary.verify import verify
+
+
+def test_is_what_its_sources_compile_to(folder):
+    assert compile_tables(read_sources([folder / "sources"])) == BUILT_IN.read_bytes()
+
+
+def test_is_sound_and_within_its_size():
+    dictionary = open_dictionary()
+    verify(dictionary.container)
+    assert BUILT_IN.stat().st_size <= 3 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "importer"), [("pydicom-private", import_private), ("pydicom-public", import_public)]
+)
+def test_source_tables_are_what_the_importer_writes(folder, name, importer):
+    table = importer()
+    path = folder / "sources" / f"{name}.tsv"
+    if read_table(path).info.version != table.info.version:
+        pytest.skip("another version of pydicom is installed")
+    assert write_table(table) == path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("creator", "group", "element", "vr", "vm", "keyword"),
+    [
+        ("SIEMENS MR HEADER", 0x0019, 0x100A, "US", "1", "NumberOfImagesInMosaic"),
+        ("SIEMENS CSA HEADER", 0x0029, 0x1010, "OB", "1", "CSAImageHeaderInfo"),
+        ("GEMS_PARM_01", 0x0043, 0x1039, "IS", "4", None),
+        ("CANON_MEC_MR3", 0x0029, 0x1001, "SQ", "1", "OtherPrivateData"),
+        ("Philips Imaging DD 001", 0x2001, 0x1003, "FL", "1", None),
+    ],
+)
+def test_known_private_elements(creator, group, element, vr, vm, keyword):
+    entry = open_dictionary().private(creator, group, element)
+    assert entry is not None
+    assert (entry.vr, entry.vm) == (vr, vm)
+    assert keyword in (None, entry.keyword)
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "keyword"),
+    [
+        (0x00100010, "PN", "PatientName"),
+        (0x00280106, "US or SS", "SmallestImagePixelValue"),
+        (0x7FE00010, "OB or OW", "PixelData"),
+        (0x60023000, "OB or OW", "OverlayData"),
+        (0x50020010, "US", "NumberOfPoints"),
+        (0x002031AB, "CS", "SourceImageIDs"),
+    ],
+)
+def test_known_standard_elements(tag, vr, keyword):
+    entry = open_dictionary().public(tag)
+    assert entry is not None
+    assert (entry.vr, entry.keyword) == (vr, keyword)
+    assert entry.ambiguous == (" or " in vr)
+    assert [candidate.vr for candidate in entry.candidates] == vr.split(" or ")
+
+
+def test_an_odd_group_is_never_standard():
+    assert open_dictionary().public(0x60013000) is None
+
+
+def test_no_entry_of_pydicom_is_lost():
+    """All 10,545 are found, those without ``xx`` too; collisions are kept as candidates."""
+    dictionary = open_dictionary()
+    table = import_private()
+    assert len(table.statements) == 10545
+    whole_blocks = 0
+    for statement in table.statements:
+        key = statement.key
+        if key.names_block:
+            whole_blocks += 1
+            continue
+        group = key.tag >> 16
+        entry = dictionary.private(key.creator, group | (~key.mask >> 16 & 1), key.tag)
+        assert entry is not None, statement
+        assert set(statement.vrs) <= {candidate.vr for candidate in entry.candidates}
+    assert whole_blocks == 11
+    merged = int(dictionary.info()["build"]["merged within a source"])
+    assert dictionary.info()["private"] + merged == 10545
+
+
+def test_every_standard_entry_of_pydicom_is_found():
+    dictionary = open_dictionary()
+    for statement in import_public().statements:
+        # 2 in place of each open digit: a tag that no exact key has.
+        entry = dictionary.public(statement.key.tag | ~statement.key.mask & 0x22222222)
+        assert entry is not None
+        assert statement.vrs == tuple(candidate.vr for candidate in entry.candidates)
+        if statement.key.mask == EXACT and statement.keyword:
+            assert dictionary.by_keyword(statement.keyword) is entry
+
+
+def test_info_counts_what_iteration_gives():
+    dictionary = open_dictionary()
+    entries = list(dictionary)
+    info = dictionary.info()
+    assert info["entries"] == len(entries) == len(dictionary)
+    assert info["private"] == sum(entry.creator is not None for entry in entries)
+    assert info["ambiguous"] == sum(
+        Flags.AMBIGUOUS in entry.flags for entry in entries if entry.creator
+    )
+    assert info["creators"] == len(dictionary.creators())
