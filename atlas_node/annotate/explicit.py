@@ -1,0 +1,294 @@
+"""Walk an explicit VR little endian data set and note the edits that decode its `UN` elements.
+
+The engine calls `walk_data_set` for the object; items of sequences come back here. Only headers
+of private `UN` elements change, and the lengths of what encloses them (PS3.5 7.1.2, 7.5): every
+other byte stays where it was.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from atlas_node.annotate.choice import Choice, choose, undefined_length_misfit
+from atlas_node.annotate.implicit import Reencoded, explicit_inside, reencode_items
+from atlas_node.annotate.scope import Scope
+from atlas_node.annotate.verify import misfit
+from atlas_node.annotate.walk import (
+    NOTABLE_GROUPS,
+    Finding,
+    Header,
+    Mark,
+    Meaning,
+    Walk,
+    check_depth,
+    item_length,
+    no_end,
+    value_end,
+)
+from atlas_node.encoding.header import ELEMENT, ITEM_DELIMITATION_TAG, LENGTH, explicit_header
+from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
+from atlas_node.errors import MalformedStreamError
+from atlas_node.model import ElementStatus
+
+_PIXEL_DATA_VRS: Final = frozenset({b"OB", b"OW"})
+_SAME_HEADER: Final = frozenset(vr.decode() for vr in LONG_FORM) - {"SQ", "UN"}
+"""VRs whose header is as long as that of `UN`."""
+
+
+def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimited: bool) -> int:
+    """Walk one data set; return the offset behind it.
+
+    Parameters
+    ----------
+    walk : Walk
+    scope : Scope
+        Of this data set.
+    position, end : int
+        Where it begins, and where it must end at the latest.
+    delimited : bool
+        Whether an item delimitation ends it: an item of undefined length.
+
+    Raises
+    ------
+    MalformedStreamError
+        When the bytes are no explicit VR little endian data set.
+    """
+    check_depth(scope, position)
+    view, unpack = walk.view, ELEMENT.unpack_from
+    group_length = _GroupLength()
+    while position < end:
+        if end - position < 8:
+            raise MalformedStreamError(f"{end - position} bytes are no data element", position)
+        group, element, vr, length = unpack(view, position)
+        start = position + 8
+        if group == 0xFFFE:
+            if delimited and element == ITEM_DELIMITATION_TAG[1]:
+                group_length.close(walk, position)
+                return start
+            raise MalformedStreamError(
+                f"expected a data element, found (fffe,{element:04x})", position
+            )
+        if vr not in SHORT_FORM:
+            length = _long_length(walk, Header(position, start, group, element, vr, 0), end)
+            start += 4
+        if group != group_length.group:
+            group_length.close(walk, position)
+            if element == 0:
+                group_length.open(walk, group, start, length)
+        if group & 1 and element:
+            header = Header(position, start, group, element, vr, length)
+            position = _private(walk, scope, header, end)
+        elif vr == b"SQ" or length == UNDEFINED_LENGTH:
+            header = Header(position, start, group, element, vr, length)
+            if group in NOTABLE_GROUPS:
+                walk.notable(scope, group << 16 | element, start, start)
+            position = _content(walk, scope, header, end)
+        else:
+            position = start + length
+            if position > end:
+                value_end(Header(position, start, group, element, vr, length), end)
+            if group in NOTABLE_GROUPS:
+                walk.notable(scope, group << 16 | element, start, position)
+    if delimited:
+        raise MalformedStreamError("an item of undefined length has no delimitation", end)
+    group_length.close(walk, position)
+    return position
+
+
+def _long_length(walk: Walk, header: Header, end: int) -> int:
+    """Return the 32-bit length of an element whose VR has the long header form."""
+    # A VR that the standard may add later has the long form too (PS3.5 7.1.2).
+    if header.vr not in LONG_FORM and not (header.vr.isalpha() and header.vr.isupper()):
+        raise MalformedStreamError(
+            f"{header} has no VR; the transfer syntax says explicit VR", header.position
+        )
+    if header.start + 4 > end:
+        raise MalformedStreamError(f"the header of {header} is cut short", header.position)
+    return int(LENGTH.unpack_from(walk.view, header.start)[0])
+
+
+class _GroupLength:
+    """The group length element (PS3.5 7.2) of the group being walked, kept true.
+
+    It is retired but still written; a reader that trusts it would lose its place where the group
+    has changed its size. A group length that was wrong on arrival is left as it was.
+    """
+
+    __slots__ = ("_begin", "_growth", "_index", "_start", "_value", "group")
+
+    def __init__(self) -> None:
+        self.group = -1
+        self._start = -1
+
+    def open(self, walk: Walk, group: int, start: int, length: int) -> None:
+        self.group = group
+        if length == 4 and start + 4 <= len(walk.view):
+            self._start, self._begin = start, start + 4
+            self._value = int(LENGTH.unpack_from(walk.view, start)[0])
+            self._index, self._growth = len(walk.edits), walk.growth
+
+    def close(self, walk: Walk, position: int) -> None:
+        if self._start >= 0:
+            growth = walk.growth - self._growth
+            if growth and self._value == position - self._begin:
+                walk.resize(self._index, self._start, self._value + growth)
+        self.group = self._start = -1
+
+
+def _content(walk: Walk, scope: Scope, header: Header, end: int) -> int:
+    """Walk a sequence, or a value of undefined length; return the offset behind it."""
+    if header.vr == b"SQ":
+        index, growth = len(walk.edits), walk.growth
+        position = _items(walk, scope, header, end)
+        if walk.growth != growth and not header.undefined:
+            walk.resize(index, header.position + 8, header.length + walk.growth - growth)
+        return position
+    if header.vr in _PIXEL_DATA_VRS:
+        return _skip_fragments(walk, header, end)
+    if header.vr == b"UN":
+        # A standard sequence in implicit VR (CP-246): not ours to decode, only to step over.
+        mark = walk.mark()
+        position = reencode_items(walk, scope, header, end).stop
+        walk.take_back(mark)
+        return position
+    raise MalformedStreamError(
+        f"{header} {header.vr.decode()} cannot have an undefined length", header.position
+    )
+
+
+def _skip_fragments(walk: Walk, header: Header, end: int) -> int:
+    """Step over encapsulated pixel data (PS3.5 A.4); return the offset behind it."""
+    position = header.start
+    while position < end:
+        length = item_length(walk.view, header, position, end)
+        position += 8
+        if length is None:
+            return position
+        if length == UNDEFINED_LENGTH:
+            break
+        position += length
+    raise no_end(header, position)
+
+
+def _items(walk: Walk, scope: Scope, sequence: Header, end: int) -> int:
+    """Walk the items of a sequence; return the offset behind it."""
+    end = end if sequence.undefined else value_end(sequence, end)
+    position, number = sequence.start, 0
+    while position < end:
+        length = item_length(walk.view, sequence, position, end)
+        start = position + 8
+        if length is None:
+            return start
+        item = Scope(scope, sequence.group, sequence.element, number)
+        number += 1
+        if length == UNDEFINED_LENGTH:
+            position = walk_data_set(walk, item, start, end, delimited=True)
+            continue
+        index, growth = len(walk.edits), walk.growth
+        walk_data_set(walk, item, start, start + length, delimited=False)
+        if walk.growth != growth:
+            walk.resize(index, position + 4, length + walk.growth - growth)
+        position = start + length
+    if sequence.undefined:
+        raise no_end(sequence, end)
+    return position
+
+
+def _private(walk: Walk, scope: Scope, header: Header, end: int) -> int:
+    """Walk one private element; return the offset behind it."""
+    if 0x0010 <= header.element <= 0x00FF:
+        stop = value_end(header, end)
+        if walk.creator(scope, header, stop) and header.vr == b"UN":
+            _replace_header(walk, header, "LO")
+        return stop
+    meaning = walk.meaning(scope, header)
+    if header.vr == b"UN":
+        if header.undefined:
+            return _undefined_length(walk, scope, header, end, meaning)
+        return _defined_length(walk, scope, header, value_end(header, end), meaning)
+    choice = Choice(header.vr.decode(), ElementStatus.ALREADY, "")
+    index = len(walk.findings)
+    if header.vr == b"SQ" or header.undefined:
+        stop = _content(walk, scope, header, end)
+    else:
+        stop = value_end(header, end)
+    walk.findings.insert(index, Finding(scope, header, stop, meaning, choice))
+    return stop
+
+
+def _replace_header(walk: Walk, header: Header, vr: str) -> None:
+    if vr in _SAME_HEADER:
+        walk.edit(header.position + 4, header.position + 6, vr.encode("ascii"))
+    else:
+        written = explicit_header(header.group, header.element, vr, header.length)
+        walk.edit(header.position + 4, header.start, written[4:])
+
+
+def _undefined_length(walk: Walk, scope: Scope, header: Header, end: int, meaning: Meaning) -> int:
+    """Decode a `UN` element of undefined length: a sequence (CP-246), if the dictionary agrees."""
+    mark = walk.mark()
+    content: Reencoded | None = None
+    if explicit_inside(walk.view, header.start, end):
+        stop = _items(walk, scope, header, end)
+    else:
+        content = reencode_items(walk, scope, header, end)
+        stop = content.stop
+    choice = choose(meaning.definition, meaning.remark, undefined_length_misfit)
+    _settle(walk, scope, header, stop, meaning, choice, content, mark)
+    return stop
+
+
+def _defined_length(walk: Walk, scope: Scope, header: Header, stop: int, meaning: Meaning) -> int:
+    """Decode a `UN` element of defined length as far as dictionary and bytes agree."""
+    mark = walk.mark()
+    content: Reencoded | None = None
+
+    def misfit_of(vr: str) -> str:
+        nonlocal content
+        if vr != "SQ":
+            vm = meaning.definition.vm if meaning.definition is not None else None
+            return misfit(vr, walk.view[header.start : stop], vm, scope.encodings)
+        try:
+            if explicit_inside(walk.view, header.start, stop):
+                _items(walk, scope, header, stop)
+            else:
+                content = reencode_items(walk, scope, header, stop)
+        except MalformedStreamError as error:
+            walk.take_back(mark)
+            return f"the value is no sequence: {error}"
+        return ""
+
+    choice = choose(meaning.definition, meaning.remark, misfit_of)
+    _settle(walk, scope, header, stop, meaning, choice, content, mark)
+    return stop
+
+
+def _settle(
+    walk: Walk,
+    scope: Scope,
+    header: Header,
+    stop: int,
+    meaning: Meaning,
+    choice: Choice,
+    content: Reencoded | None,
+    mark: Mark,
+) -> None:
+    """Note the edits and the finding of a `UN` element whose VR is chosen.
+
+    `content` is its sequence re-encoded, None where the items are in explicit VR already; what
+    was noted since `mark` stands inside that sequence.
+    """
+    if choice.vr != "SQ":
+        walk.take_back(mark)
+        if choice.vr != "UN":
+            _replace_header(walk, header, choice.vr)
+    elif content is not None:
+        length = UNDEFINED_LENGTH if header.undefined else content.size
+        written = explicit_header(header.group, header.element, "SQ", length)
+        walk.edit(header.position, stop, b"".join((written, *content.chunks)))
+    else:
+        growth = walk.growth - mark.growth
+        walk.edit_at(mark.edits, header.position + 4, header.position + 6, b"SQ")
+        if growth and not header.undefined:
+            walk.resize(mark.edits + 1, header.position + 8, header.length + growth)
+    walk.findings.insert(mark.findings, Finding(scope, header, stop, meaning, choice))

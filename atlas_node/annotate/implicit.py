@@ -1,0 +1,271 @@
+"""Read implicit VR little endian and write the same data set in explicit VR.
+
+`UN` holds implicit VR whatever the stream around it does (PS3.5 6.2.2 note 2), so the items of a
+`UN` sequence that becomes SQ are re-encoded here; for an object that is in implicit VR as a whole
+the walk serves the log alone. Standard elements get the VR of the standard, private ones what the
+dictionary and their bytes agree on, and all others `UN`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from atlas_node.annotate.choice import choose, undefined_length_misfit
+from atlas_node.annotate.scope import Scope
+from atlas_node.annotate.verify import misfit
+from atlas_node.annotate.walk import (
+    NOTABLE_GROUPS,
+    Finding,
+    Header,
+    Walk,
+    check_depth,
+    item_length,
+    no_end,
+    value_end,
+)
+from atlas_node.encoding.header import (
+    ITEM,
+    ITEM_DELIMITATION,
+    ITEM_DELIMITATION_TAG,
+    ITEM_TAG,
+    LENGTH,
+    SEQUENCE_DELIMITATION,
+    explicit_header,
+    item_header,
+)
+from atlas_node.encoding.vr import (
+    LONG_FORM,
+    MAX_LENGTH,
+    MAX_SHORT_LENGTH,
+    SHORT_FORM,
+    STREAM_UNIT,
+    UNDEFINED_LENGTH,
+    UNIT,
+)
+from atlas_node.errors import MalformedStreamError
+
+Chunk = bytes | memoryview
+
+
+class Reencoded(NamedTuple):
+    """A part of a data set in explicit VR: its chunks, their size, and where the original ended."""
+
+    chunks: list[Chunk]
+    size: int
+    stop: int
+
+
+def explicit_inside(view: memoryview, start: int, end: int) -> bool:
+    """Whether the items of a `UN` sequence are in explicit VR, which some writers leave there.
+
+    The first item that is not empty tells: where a VR stands behind its first tag, implicit VR
+    would read a length of 16 kB and more that ends in two letters of a VR.
+    """
+    position = start
+    while end - position >= 16:
+        group, element, length = ITEM.unpack_from(view, position)
+        if (group, element) != ITEM_TAG:
+            return False
+        if length:
+            vr = view[position + 12 : position + 14].tobytes()
+            return vr in SHORT_FORM or vr in LONG_FORM
+        position += 8
+    return False
+
+
+def reencode_data_set(
+    walk: Walk, scope: Scope, position: int, end: int, *, delimited: bool
+) -> Reencoded:
+    """Re-encode one data set from `position` to its item delimitation, or to `end`.
+
+    Raises
+    ------
+    MalformedStreamError
+        When the bytes are no implicit VR little endian data set.
+    """
+    check_depth(scope, position)
+    view = walk.view
+    out = _Output()
+    while position < end:
+        if end - position < 8:
+            raise MalformedStreamError(f"{end - position} bytes are no data element", position)
+        group, element, length = ITEM.unpack_from(view, position)
+        header = Header(position, position + 8, group, element, b"UN", length)
+        if group == 0xFFFE:
+            if delimited and element == ITEM_DELIMITATION_TAG[1]:
+                return out.finish(position, header.start)
+            raise MalformedStreamError(f"expected a data element, found {header}", position)
+        if group != out.group:
+            out.begin_group(group, position)
+        if element == 0 and length == 4:
+            position = value_end(header, end)
+            out.group_length(view[header.start : position].tobytes(), position)
+        elif group & 1:
+            position = _private(walk, scope, out, header, end)
+        else:
+            position = _standard(walk, scope, out, header, end)
+    if delimited:
+        raise MalformedStreamError("an item of undefined length has no delimitation", end)
+    return out.finish(position, position)
+
+
+def reencode_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> Reencoded:
+    """Re-encode the items of a sequence, its delimitation included.
+
+    Raises
+    ------
+    MalformedStreamError
+        When the bytes are no sequence of implicit VR little endian items.
+    """
+    end = end if sequence.undefined else value_end(sequence, end)
+    out, position, number = _Output(), sequence.start, 0
+    while position < end:
+        length = item_length(walk.view, sequence, position, end)
+        start = position + 8
+        if length is None:
+            out.add(SEQUENCE_DELIMITATION)
+            return out.finish(position, start)
+        scope_of_item = Scope(scope, sequence.group, sequence.element, number)
+        number += 1
+        if length == UNDEFINED_LENGTH:
+            item = reencode_data_set(walk, scope_of_item, start, end, delimited=True)
+            out.add(item_header(UNDEFINED_LENGTH))
+            out.extend(item)
+            out.add(ITEM_DELIMITATION)
+        else:
+            item = reencode_data_set(walk, scope_of_item, start, start + length, delimited=False)
+            out.add(item_header(_writable(item.size, position)))
+            out.extend(item)
+        position = item.stop
+    if sequence.undefined:
+        raise no_end(sequence, end)
+    return out.finish(position, position)
+
+
+class _Output:
+    """The explicit VR data set being written, with its group lengths (PS3.5 7.2) kept true."""
+
+    __slots__ = ("_begin", "_index", "_size_before", "_value", "chunks", "group", "size")
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.size = 0
+        self.group = -1
+        self._index = -1
+
+    def add(self, chunk: Chunk) -> None:
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+
+    def extend(self, part: Reencoded) -> None:
+        self.chunks.extend(part.chunks)
+        self.size += part.size
+
+    def value(self, header: Header, vr: str, value: memoryview) -> None:
+        self.add(explicit_header(header.group, header.element, vr, len(value)))
+        self.add(value)
+
+    def sequence(self, header: Header, content: Reencoded) -> None:
+        size = UNDEFINED_LENGTH
+        if not header.undefined:
+            size = _writable(content.size, header.position)
+        self.add(explicit_header(header.group, header.element, "SQ", size))
+        self.extend(content)
+
+    def unknown(self, header: Header, value: memoryview) -> None:
+        """Write an element that stays `UN`; a sequence in it stays in implicit VR (CP-246)."""
+        self.add(explicit_header(header.group, header.element, "UN", header.length))
+        self.add(value)
+
+    def group_length(self, value: bytes, begin: int) -> None:
+        self.add(explicit_header(self.group, 0x0000, "UL", 4))
+        self._index = len(self.chunks)
+        self._value = LENGTH.unpack(value)[0]
+        self._begin = begin
+        self.add(value)
+        self._size_before = self.size
+
+    def begin_group(self, group: int, position: int) -> None:
+        if self._index >= 0 and self._value == position - self._begin:
+            self.chunks[self._index] = LENGTH.pack(self.size - self._size_before)
+        self._index = -1
+        self.group = group
+
+    def finish(self, position: int, stop: int) -> Reencoded:
+        self.begin_group(-1, position)
+        return Reencoded(self.chunks, self.size, stop)
+
+
+def _writable(size: int, position: int) -> int:
+    if size > MAX_LENGTH:
+        raise MalformedStreamError(f"a length of {size} bytes cannot be written", position)
+    return size
+
+
+def _standard(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) -> int:
+    """Re-encode one standard element; return the offset behind it."""
+    tag = header.group << 16 | header.element
+    vr = "UL" if header.element == 0 else walk.blocks.standard_vr(tag)
+    if vr == "SQ":
+        if header.group in NOTABLE_GROUPS:
+            walk.notable(scope, tag, header.start, header.start)
+        content = reencode_items(walk, scope, header, end)
+        out.sequence(header, content)
+        return content.stop
+    if header.undefined:
+        mark = walk.mark()
+        stop = reencode_items(walk, scope, header, end).stop
+        walk.take_back(mark)
+        out.unknown(header, walk.view[header.start : stop])
+        return stop
+    stop = value_end(header, end)
+    if header.group in NOTABLE_GROUPS:
+        walk.notable(scope, tag, header.start, stop)
+    unit = UNIT.get(vr) or STREAM_UNIT.get(vr) or 1
+    if header.length % unit or (vr.encode() in SHORT_FORM and header.length > MAX_SHORT_LENGTH):
+        vr = "UN"
+    out.value(header, vr, walk.view[header.start : stop])
+    return stop
+
+
+def _private(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) -> int:
+    """Re-encode one private element; return the offset behind it."""
+    view = walk.view
+    if 0x0010 <= header.element <= 0x00FF:
+        stop = value_end(header, end)
+        vr = "LO" if walk.creator(scope, header, stop) else "UN"
+        out.value(header, vr, view[header.start : stop])
+        return stop
+    meaning = walk.meaning(scope, header)
+    mark = walk.mark()
+    content: Reencoded | None = None
+
+    def misfit_of(vr: str) -> str:
+        nonlocal content
+        if vr != "SQ":
+            vm = meaning.definition.vm if meaning.definition is not None else None
+            return misfit(vr, view[header.start : stop], vm, scope.encodings)
+        try:
+            content = reencode_items(walk, scope, header, stop)
+        except MalformedStreamError as error:
+            walk.take_back(mark)
+            return f"the value is no sequence: {error}"
+        return ""
+
+    if header.undefined:
+        content = reencode_items(walk, scope, header, end)
+        stop = content.stop
+        choice = choose(meaning.definition, meaning.remark, undefined_length_misfit)
+    else:
+        stop = value_end(header, end)
+        choice = choose(meaning.definition, meaning.remark, misfit_of)
+    if choice.vr == "SQ" and content is not None:
+        out.sequence(header, content)
+    else:
+        walk.take_back(mark)
+        if choice.vr == "UN":
+            out.unknown(header, view[header.start : stop])
+        else:
+            out.value(header, choice.vr, view[header.start : stop])
+    walk.findings.insert(mark.findings, Finding(scope, header, stop, meaning, choice))
+    return stop

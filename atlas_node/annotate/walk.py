@@ -1,0 +1,239 @@
+"""One pass over an encoded data set: what it found, and the edits that would annotate it.
+
+`explicit` and `implicit` read the stream and fill a `Walk`; the engine makes the annotated object
+and its records of it. Nothing is changed while reading: an edit names the bytes that it replaces,
+and whoever gives up on a sequence takes back what was noted since its `mark`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from atlas_node.annotate.choice import Choice
+from atlas_node.annotate.scope import Block, Blocks, Definition, Scope
+from atlas_node.annotate.verify import misfit
+from atlas_node.encoding.header import (
+    ITEM,
+    ITEM_TAG,
+    LENGTH,
+    SEQUENCE_DELIMITATION_TAG,
+    tag_text,
+)
+from atlas_node.encoding.vr import MAX_LENGTH, UNDEFINED_LENGTH
+from atlas_node.errors import MalformedStreamError
+
+MAX_DEPTH: Final = 64
+"""Deepest nesting of sequences that is read; real objects stay below 10."""
+
+NOTABLE_GROUPS: Final = frozenset({0x0008, 0x0010, 0x0018, 0x0020, 0x4FFE, 0xFFFA})
+"""Groups of the standard elements that `Walk.notable` looks at."""
+
+_SPECIFIC_CHARACTER_SET: Final = 0x00080005
+_SIGNATURES: Final = frozenset({0xFFFAFFFA, 0x4FFE0001})
+_IDENTITY: Final = frozenset(
+    (
+        0x00080016, 0x00080018, 0x00080060, 0x00080070, 0x00081090,
+        0x00100020, 0x00181020, 0x0020000D, 0x0020000E,
+    )
+)  # fmt: skip
+_MAX_IDENTITY_LENGTH: Final = 1024
+
+
+class Header(NamedTuple):
+    """Header of a data element: where it begins, where its value begins, and what it says."""
+
+    position: int
+    start: int
+    group: int
+    element: int
+    vr: bytes
+    length: int
+
+    @property
+    def undefined(self) -> bool:
+        """Whether a delimitation ends the value, not a length."""
+        return self.length == UNDEFINED_LENGTH
+
+    def __str__(self) -> str:
+        return tag_text(self.group, self.element)
+
+
+class Meaning(NamedTuple):
+    """What the dictionary makes of one private element.
+
+    `remark` says why there is no block, or that the block is an enclosing data set's.
+    """
+
+    block: Block | None
+    definition: Definition | None
+    remark: str
+
+
+class Finding(NamedTuple):
+    """One private element as the walk met it, and what became of it; its value ends at `stop`."""
+
+    scope: Scope
+    header: Header
+    stop: int
+    meaning: Meaning
+    choice: Choice
+
+
+class Edit(NamedTuple):
+    """Bytes `start` to `stop` of the data set give way to `replacement`."""
+
+    start: int
+    stop: int
+    replacement: bytes
+
+
+class Mark(NamedTuple):
+    """How far a walk had come: numbers of edits and findings, and the growth."""
+
+    edits: int
+    findings: int
+    growth: int
+
+
+@dataclass(slots=True)
+class Walk:
+    """What one pass over a data set has noted so far.
+
+    Attributes
+    ----------
+    view : memoryview
+        The encoded data set.
+    blocks : Blocks
+    inherit : bool
+        Whether an item may use a creator of an enclosing data set.
+    edits : list of Edit
+        In the order of their places, none overlapping.
+    growth : int
+        Bytes that all edits so far add.
+    findings : list of Finding
+        In the order of the stream.
+    identity : dict of int to bytes
+        Values of the standard elements by which objects are told apart, by tag.
+    signed : bool
+        Whether the object holds a digital signature or a MAC (PS3.15 annex C).
+    """
+
+    view: memoryview
+    blocks: Blocks
+    inherit: bool
+    edits: list[Edit] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    identity: dict[int, bytes] = field(default_factory=dict)
+    growth: int = 0
+    signed: bool = False
+
+    def edit(self, start: int, stop: int, replacement: bytes) -> None:
+        """Note that the bytes from `start` to `stop` give way to `replacement`."""
+        self.edits.append(Edit(start, stop, replacement))
+        self.growth += len(replacement) - (stop - start)
+
+    def edit_at(self, index: int, start: int, stop: int, replacement: bytes) -> None:
+        """Note an edit that stands before those since `index`: a header, after its content."""
+        self.edits.insert(index, Edit(start, stop, replacement))
+        self.growth += len(replacement) - (stop - start)
+
+    def resize(self, index: int, start: int, length: int) -> None:
+        """Note that the length field at `start`, before the edits since `index`, says `length`."""
+        if length > MAX_LENGTH:
+            raise MalformedStreamError(f"a length of {length} bytes cannot be written", start)
+        self.edit_at(index, start, start + 4, LENGTH.pack(length))
+
+    def mark(self) -> Mark:
+        """Return how far the walk has come."""
+        return Mark(len(self.edits), len(self.findings), self.growth)
+
+    def take_back(self, mark: Mark) -> None:
+        """Forget what was noted since `mark`."""
+        del self.edits[mark.edits :]
+        del self.findings[mark.findings :]
+        self.growth = mark.growth
+
+    def meaning(self, scope: Scope, header: Header) -> Meaning:
+        """Return what the dictionary makes of a private element in `scope`."""
+        group, element = header.group, header.element
+        key = group << 8 | element >> 8
+        block = scope.blocks.get(key)
+        if block is not None:
+            return Meaning(block, block.definition(element & 0xFF), "")
+        if element < 0x1000:
+            return Meaning(None, None, "its number belongs to no private block")
+        if self.inherit:
+            block = scope.inherited(key)
+            if block is not None:
+                remark = "the creator stands in an enclosing data set"
+                return Meaning(block, block.definition(element & 0xFF), remark)
+        return Meaning(
+            None, None, f"no private creator at {tag_text(group, element >> 8)} reserves it"
+        )
+
+    def creator(self, scope: Scope, header: Header, stop: int) -> bool:
+        """Take note of a private creator; whether it can be written as LO (PS3.5 7.8.1)."""
+        value = self.view[header.start : stop]
+        creator = value.tobytes().strip(b"\0 ")
+        if not creator:
+            return False
+        scope.blocks[header.group << 8 | header.element] = self.blocks.reserved_by(
+            creator, header.group
+        )
+        return not misfit("LO", value, None, scope.encodings)
+
+    def notable(self, scope: Scope, tag: int, start: int, stop: int) -> None:
+        """Look at a standard element that says something of the whole object or data set."""
+        if tag == _SPECIFIC_CHARACTER_SET:
+            scope.declare_character_set(self.view[start:stop].tobytes())
+        elif tag in _SIGNATURES:
+            self.signed = True
+        elif scope.parent is None and tag in _IDENTITY:
+            stop = min(stop, start + _MAX_IDENTITY_LENGTH)
+            self.identity[tag] = self.view[start:stop].tobytes()
+
+
+def check_depth(scope: Scope, position: int) -> None:
+    """Refuse nesting that no real object has."""
+    if scope.depth > MAX_DEPTH:
+        raise MalformedStreamError(f"sequences are nested deeper than {MAX_DEPTH}", position)
+
+
+def value_end(header: Header, end: int) -> int:
+    """Return where the value of an element of defined length stops; it must not pass `end`."""
+    stop = header.start + header.length
+    if stop > end:
+        raise MalformedStreamError(
+            f"{header} says {header.length} bytes, {end - header.start} are left", header.start
+        )
+    return stop
+
+
+def item_length(view: memoryview, sequence: Header, position: int, end: int) -> int | None:
+    """Return the length of the item whose header is at `position`; None: the delimitation.
+
+    Raises
+    ------
+    MalformedStreamError
+        When there is something else, or an item that passes `end`.
+    """
+    if end - position < 8:
+        raise MalformedStreamError(f"{end - position} bytes are no item of {sequence}", position)
+    group, element, length = ITEM.unpack_from(view, position)
+    if (group, element) == SEQUENCE_DELIMITATION_TAG and sequence.undefined:
+        return None
+    if (group, element) != ITEM_TAG:
+        raise MalformedStreamError(
+            f"expected an item of {sequence}, found {tag_text(group, element)}", position
+        )
+    if length != UNDEFINED_LENGTH and position + 8 + length > end:
+        raise MalformedStreamError(
+            f"an item of {sequence} says {length} bytes, {end - position - 8} are left", position
+        )
+    return int(length)
+
+
+def no_end(header: Header, position: int) -> MalformedStreamError:
+    """Return the error for a value of undefined length whose delimitation is missing."""
+    return MalformedStreamError(f"{header} has no delimitation", position)

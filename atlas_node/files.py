@@ -1,0 +1,164 @@
+"""Annotate DICOM files on disk: a file to a file, or a tree to a tree.
+
+``atlas-node annotate`` calls it. The rule is the node's own: whatever cannot be annotated is
+passed on unchanged and reported, and the rest goes on. A file is written beside its final name
+and renamed, so that no half-written file ever carries that name.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from atlas_node.annotate import Annotator
+from atlas_node.encoding.part10 import split_file
+from atlas_node.errors import AtlasError, MalformedStreamError
+from atlas_node.model import ElementRecord, Policy
+
+
+class FileError(AtlasError):
+    """A file or folder cannot be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What became of one file; `to_json` gives the report of ``atlas-node annotate``."""
+
+    file: str
+    sop_instance_uid: str
+    transfer_syntax: str
+    changed: bool
+    error: str | None
+    counts: dict[str, int]
+    elements: tuple[ElementRecord, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as one JSON object."""
+        return {
+            "file": self.file,
+            "sop_instance_uid": self.sop_instance_uid,
+            "transfer_syntax": self.transfer_syntax,
+            "changed": self.changed,
+            "error": self.error,
+            "counts": self.counts,
+            "elements": [element.to_json() for element in self.elements],
+        }
+
+
+def pairs_of(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Return each file to read with the file to write, in the order of their names.
+
+    Raises
+    ------
+    FileError
+        When `source` does not exist, is a tree and `target` a file, or holds `target`.
+    """
+    if source.is_file():
+        return [(source, target / source.name if target.is_dir() else target)]
+    if not source.is_dir():
+        raise FileError(f"{source}: no such file or folder")
+    if target.exists() and not target.is_dir():
+        raise FileError(f"{target}: is a file; a tree of files needs a folder to go to")
+    if target.resolve().is_relative_to(source.resolve()):
+        raise FileError(f"{target}: lies inside {source}; choose a folder outside of it")
+    found = sorted(path for path in source.rglob("*") if path.is_file())
+    return [(path, target / path.relative_to(source)) for path in found]
+
+
+def annotate_file(
+    annotator: Annotator, source: Path, target: Path, policy: Policy, *, records: bool = True
+) -> FileReport:
+    """Annotate one file.
+
+    Parameters
+    ----------
+    annotator : Annotator
+    source, target : Path
+        May be the same file. Folders of `target` are made.
+    policy : Policy
+    records : bool
+        Whether the report shall hold a record of every private element.
+
+    Raises
+    ------
+    FileError
+        When `source` cannot be read or `target` cannot be written.
+    """
+    try:
+        with _mapped(source) as data:
+            report, pieces = _annotated(annotator, str(source), data, policy, records)
+            _write(target, pieces)
+    except OSError as error:
+        raise FileError(f"{error.filename or source}: {error.strerror or error}") from error
+    return report
+
+
+def _annotated(
+    annotator: Annotator, name: str, data: memoryview, policy: Policy, records: bool
+) -> tuple[FileReport, list[bytes | memoryview]]:
+    try:
+        part10 = split_file(data)
+    except MalformedStreamError as error:
+        return FileReport(name, "", "", False, str(error), {}, ()), [data]
+    if not part10.transfer_syntax_uid:
+        reason = "the file meta information has no transfer syntax (0002,0010)"
+        return FileReport(name, part10.sop_instance_uid, "", False, reason, {}, ()), [data]
+    annotation = annotator.annotate(data[part10.offset :], part10.transfer_syntax_uid, policy)
+    report = FileReport(
+        file=name,
+        sop_instance_uid=annotation.identity.sop_instance_uid or part10.sop_instance_uid,
+        transfer_syntax=part10.transfer_syntax_uid,
+        changed=annotation.changed,
+        error=annotation.error,
+        counts=annotation.counts,
+        elements=annotation.elements() if records else (),
+    )
+    return report, [data[: part10.offset], *annotation.pieces]
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[memoryview]:
+    """Give a file's bytes without reading them all; the map closes with its last view."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size:
+            yield memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        else:
+            yield memoryview(b"")
+
+
+def _write(target: Path, pieces: list[bytes | memoryview]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:64]}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def annotate_tree(
+    annotator: Annotator, pairs: list[tuple[Path, Path]], policy: Policy, *, records: bool = True
+) -> Iterator[FileReport]:
+    """Annotate many files one after the other; a file that fails does not stop the rest."""
+    for source, target in pairs:
+        try:
+            yield annotate_file(annotator, source, target, policy, records=records)
+        except FileError as error:
+            yield FileReport(str(source), "", "", False, str(error), {}, ())
