@@ -1,0 +1,37 @@
+"""What makes a row less than certain, and by how much.
+
+Every reason that `emit` and `creators` found goes with the element, in words; its confidence is
+the product of their factors. The factors order rows for a reader; they are no probabilities.
+"""
+
+from enum import Enum
+
+
+class Doubt(Enum):
+    """A reason and its factor."""
+
+    TEXT_LINE = ("read from a line of text, without ruling", 0.97)
+    NO_HEADING = ("no heading names the columns", 0.85)
+    NO_VR = ("the document gives no VR", 0.85)
+    BAD_VR = ("the VR cannot be read", 0.6)
+    BAD_VM = ("the VM cannot be read", 0.9)
+    NO_NAME = ("the document gives no name", 0.8)
+    NO_CREATOR = ("no creator is named for it", 0.6)
+    CREATOR_FROM_HEADING = ("the creator stands in the heading of the section", 0.99)
+    CREATOR_FROM_EARLIER_TABLE = ("the creator stands in an earlier table of the section", 0.9)
+    SEVERAL_CREATORS = ("several creators are named for the group; the last one is taken", 0.7)
+    NO_BLOCK = ("the element number is written 00ee, read as xxee", 0.85)
+    REPAIRED_TAG = ("a letter O in the tag is read as zero", 0.85)
+    GROUP_ABOVE = ("the group stands in a row above", 0.95)
+    OTHER_NAME = ("the table gives this tag more than one name", 0.4)
+    CONTRADICTORY_TABLE = ("several tags of the table have more than one name", 0.5)
+
+    @property
+    def reason(self) -> str:
+        """The reason in words."""
+        return str(self.value[0])
+
+    @property
+    def factor(self) -> float:
+        """What it leaves of the confidence."""
+        return float(self.value[1])

@@ -1,0 +1,259 @@
+"""Pages of a PDF: the text of each, and its words where a private tag may stand.
+
+`scrape` reads a document through `read_pages`. Two libraries share the work: pdfium gives the
+text of a page in a millisecond, which is enough to see that it holds no candidate; pdfplumber
+gives words, fonts and ruling of the others, some fifty times slower. A page is closed before the
+next one is opened, so that memory does not grow with the document.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from atlas_scraper.text import plain
+
+if TYPE_CHECKING:
+    from pdfplumber.page import Page as PlumberPage
+
+# Loose on purpose, a page too many costs time, a page too few costs elements: an odd group, an
+# element or the place of one, with O for 0; the tag with a creator inside; a column of groups.
+_CANDIDATE = re.compile(
+    r"(?<!\w)(?:0x)?[0-9A-FO]{3}[13579BDF]\s{0,2}[,:;.\s]\s{0,2}(?:0x)?"
+    r"[0-9A-FXYNO*]{2}\s?[0-9A-FXYNO*]{2}(?!\w)"
+    r"|\(\s*[0-9A-FO]{3}[13579BDF]\s*,[^,()]{2,70},\s*[0-9A-FXO]{2,4}\s*\)",
+    re.IGNORECASE,
+)
+_ODD_GROUP = re.compile(r"(?<!\w)(?:0x)?[0-9A-F]{3}[13579BDF](?!\w)", re.IGNORECASE)
+_GROUP_TITLE = re.compile(r"\b(?:group|grp|gruppe|groupe|grupo|gruppo)\b", re.IGNORECASE)
+# After this many pages the pdfplumber document is opened anew: it keeps every object it has met.
+_PAGES_PER_OPENING = 64
+
+
+class UnreadableDocumentError(Exception):
+    """The document cannot be read: the message says why, without the file's name."""
+
+
+class MissingLibraryError(Exception):
+    """The libraries that read PDF are not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word with its box (points from the page's top left) and the font of its start."""
+
+    text: str
+    x0: float
+    x1: float
+    top: float
+    bottom: float
+    font: str
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page.
+
+    Parameters
+    ----------
+    number, count : int
+        Number of the page in the file, from 1, and the pages of the file.
+    text : str
+        Its text as pdfium gives it, lines divided by newlines.
+    words : tuple of Word
+        Upright words; empty on a page without a candidate.
+    plumbed : pdfplumber.page.Page or None
+        The page with its ruling, valid until the next page is asked for; None on a page without
+        a candidate.
+    sideways : bool
+        Most of its letters do not stand upright, and were left out of `words`.
+    """
+
+    number: int
+    count: int
+    text: str
+    words: tuple[Word, ...] = ()
+    plumbed: "PlumberPage | None" = None
+    sideways: bool = False
+
+
+def require_libraries() -> None:
+    """Say in one line what to install where pdfplumber is missing.
+
+    Raises
+    ------
+    MissingLibraryError
+        pdfplumber, or pdfium that comes with it, is not installed.
+    """
+    if find_spec("pdfplumber") is None or find_spec("pypdfium2") is None:
+        raise MissingLibraryError("reading PDF needs pdfplumber: pip install 'atlas-node[scraper]'")
+
+
+def has_candidate(text: str) -> bool:
+    """Whether a private tag may stand on a page with this text."""
+    if _CANDIDATE.search(text):
+        return True
+    return bool(_GROUP_TITLE.search(text) and _ODD_GROUP.search(text))
+
+
+def read_pages(path: Path) -> Iterator[Page]:
+    """Give every page of a document, with words where a candidate stands.
+
+    Raises
+    ------
+    UnreadableDocumentError
+        The file is missing, no PDF, encrypted, broken, or holds scanned images and no text.
+    """
+    require_libraries()
+    blank = True
+    with _Text(path) as texts, _Plumbing(path) as plumbing:
+        count = len(texts)
+        for index in range(count):
+            text = texts.page(index)
+            blank = blank and not text.strip()
+            if not has_candidate(text):
+                yield Page(index + 1, count, text)
+                continue
+            plumbed = plumbing.page(index)
+            try:
+                # The margin's text runs upwards; a filter on chars keeps the ruling.
+                upright = plumbed.filter(_is_upright)
+                sideways = 2 * len(upright.chars) < len(plumbed.chars)
+                yield Page(index + 1, count, text, _words(upright), upright, sideways)
+            finally:
+                plumbed.close()
+    if blank:
+        raise UnreadableDocumentError(
+            f"no text on {count} pages (scanned images?): it needs character recognition first"
+        )
+
+
+class _Text:
+    """The text of pages through pdfium."""
+
+    def __init__(self, path: Path) -> None:
+        import pypdfium2  # noqa: PLC0415 (an optional dependency, see require_libraries)
+
+        try:
+            data = path.open("rb")
+        except OSError as error:
+            raise UnreadableDocumentError(f"cannot be opened: {error.strerror}") from error
+        self._file = data
+        try:
+            self._document: Any = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            data.close()
+            raise UnreadableDocumentError(_cause(str(error))) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._document.close()
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._document)
+
+    def page(self, index: int) -> str:
+        import pypdfium2  # noqa: PLC0415
+
+        try:
+            page = self._document[index]
+            text = page.get_textpage()
+            found = str(text.get_text_range())
+        except pypdfium2.PdfiumError as error:
+            raise UnreadableDocumentError(f"page {index + 1} is broken: {error}") from error
+        text.close()
+        page.close()
+        return plain(found.replace("\r\n", "\n").replace("\ufffe", "\u00ad"))
+
+
+class _Plumbing:
+    """Pages through pdfplumber, opened when the first one is wanted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._document: Any = None
+        self._served = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def page(self, index: int) -> Any:
+        import pdfplumber  # noqa: PLC0415
+
+        if self._served >= _PAGES_PER_OPENING:
+            self._close()
+        try:
+            if self._document is None:
+                self._document = pdfplumber.open(self._path)
+            self._served += 1
+            page = self._document.pages[index]
+            _ = page.chars
+        # pdfminer raises errors of many kinds over a damaged page, KeyError and TypeError too.
+        except Exception as error:
+            raise UnreadableDocumentError(
+                f"page {index + 1} is broken: {type(error).__name__} {error}".strip()
+            ) from error
+        return page
+
+    def _close(self) -> None:
+        if self._document is not None:
+            self._document.close()
+        self._document = None
+        self._served = 0
+
+
+def _cause(message: str) -> str:
+    if "password" in message.lower():
+        return "encrypted: it opens with a password only"
+    if "format error" in message.lower():
+        return "no PDF, or a broken one"
+    return f"no readable PDF: {message}"
+
+
+def _is_upright(item: dict[str, Any]) -> bool:
+    return item["object_type"] != "char" or bool(item["upright"])
+
+
+def _words(page: "PlumberPage") -> tuple[Word, ...]:
+    words = page.extract_words(return_chars=True, use_text_flow=False, x_tolerance_ratio=0.2)
+    return tuple(
+        Word(
+            text=plain(word["text"]),
+            x0=word["x0"],
+            x1=word["x1"],
+            top=word["top"],
+            bottom=word["bottom"],
+            font=word["chars"][0]["fontname"],
+            size=round(word["chars"][0]["size"], 1),
+        )
+        for word in words
+    )
+
+
+def body_font(words: tuple[Word, ...]) -> tuple[str, float]:
+    """Give the font and size of most of a page's letters."""
+    letters: Counter[tuple[str, float]] = Counter()
+    for word in words:
+        letters[word.font, word.size] += len(word.text)
+    return letters.most_common(1)[0][0] if letters else ("", 0.0)

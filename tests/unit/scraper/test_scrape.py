@@ -1,0 +1,368 @@
+"""Each layout in a statement made for it, with the variation met in the field."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reportlab.pdfgen.canvas import Canvas
+
+from atlas_scraper import Reject, scrape
+from atlas_scraper.doubts import Doubt
+from atlas_scraper.representation import VRS
+
+ROWS = [
+    ("Series contrast", "(0019,1011)", "SS", "1"),
+    ("First scan ras", "(0019,1018)", "LO", "1"),
+    ("Decon kernel", "(0019,10E3)", "DS", "1-n"),
+]
+TITLES = ("Attribute Name", "Tag", "VR", "VM")
+CREATOR = "GEMS_ACQU_01"
+DECLARED = f"Private Creator Identification ({CREATOR})"
+HEADING = f"B.1.3 Private Creator Identification ({CREATOR})"
+
+
+def facts(elements):
+    return [(e.group, e.offset, e.creator, e.vr, e.vm, e.name) for e in elements]
+
+
+WANTED = [
+    (0x0019, 0x11, CREATOR, "SS", "1", "Series contrast"),
+    (0x0019, 0x18, CREATOR, "LO", "1", "First scan ras"),
+    (0x0019, 0xE3, CREATOR, "DS", "1-n", "Decon kernel"),
+]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4)))[::5])
+@pytest.mark.parametrize("ruled", [True, False])
+def test_a_tag_column_in_any_order(statement, order, ruled):
+    rows = [[row[i] for i in order] for row in (TITLES, *ROWS)]
+    widths = [(120, 90, 40, 40)[i] for i in order]
+    made = statement().heading(HEADING).table(rows, widths, ruled=ruled)
+    assert facts(made.elements()) == WANTED
+
+
+@pytest.mark.parametrize("font", ["Times-Roman", "Courier", "Helvetica-Oblique"])
+@pytest.mark.parametrize("size", [6, 11])
+@pytest.mark.parametrize("ruled", [True, False])
+def test_fonts_and_sizes(statement, font, size, ruled):
+    made = statement(font=font, size=size).heading(HEADING)
+    made.table([TITLES, *ROWS], [170, 120, 50, 50], ruled=ruled)
+    assert facts(made.elements()) == WANTED
+
+
+def test_where_a_row_stands(statement):
+    made = statement().text("Introduction").page_break().heading(HEADING).table([TITLES, *ROWS])
+    first = made.elements()[0]
+    assert (first.place.source, first.place.page, first.place.table) == (made.path.name, 2, 1)
+    left, top, right, bottom = first.place.box
+    assert 0 < left < right < 595
+    assert 0 < top < bottom < 842
+
+
+def test_open_blocks(statement):
+    rows = [(n, t.replace(",10", ",xx"), vr, vm) for n, t, vr, vm in ROWS]
+    assert facts(statement().heading(HEADING).table([TITLES, *rows]).elements()) == WANTED
+
+
+def test_group_and_element_in_columns_of_their_own(statement):
+    rows = [("Group", "Element", "VR", "VM", "Definition")]
+    rows += [("0019", tag[6:10], vr, vm, name) for name, tag, vr, vm in ROWS]
+    assert facts(statement().heading(HEADING).table(rows).elements()) == WANTED
+
+
+def test_one_group_cell_for_several_rows(statement):
+    rows = [
+        ("Group", "Element", "Name", "VR", "VM"),
+        ("0019", "xx11", "Series contrast", "SS", "1"),
+    ]
+    rows += [("", "xx18", "First scan ras", "LO", "1"), ("", "xxE3", "Decon kernel", "DS", "1-n")]
+    made = statement().heading(HEADING).table(rows, style=[("SPAN", (0, 1), (0, 3))])
+    found = made.elements()
+    assert facts(found) == WANTED
+    assert Doubt.GROUP_ABOVE in found[1].doubts
+
+
+def test_lines_of_text_under_a_heading_line(statement):
+    lines = [
+        [(0, ";Grp"), (36, "Elm"), (72, "VR"), (108, "VM"), (144, "Type"), (180, "Definition")]
+    ]
+    lines += [[(0, "0019"), (36, "00xx"), (72, "LO"), (108, "S"), (144, "3"), (180, DECLARED)]]
+    lines += [
+        [(0, "0019"), (36, "xx" + tag[8:10]), (72, vr), (108, vm), (144, "3"), (180, name)]
+        for name, tag, vr, vm in ROWS
+    ]
+    found = statement().text(*lines).elements()
+    assert facts(found) == WANTED
+    assert all(Doubt.TEXT_LINE in e.doubts for e in found)
+
+
+def test_a_text_table_goes_on_on_the_next_page(statement):
+    def lines(first, last):
+        return [
+            [(0, f"(0019,10{i:02X})"), (90, "US"), (130, f"Value {i}")] for i in range(first, last)
+        ]
+
+    made = statement().heading(HEADING)
+    made.text([(0, "Tag"), (90, "VR"), (130, "Name")], *lines(0, 20)).page_break()
+    made.text(*lines(20, 40))
+    found = made.elements()
+    assert [e.offset for e in found] == list(range(40))
+    assert {e.vr for e in found} == {"US"}
+    assert {e.creator for e in found} == {CREATOR}
+
+
+@pytest.mark.parametrize("repeat", [0, 1])
+def test_a_ruled_table_goes_on_on_the_next_page(statement, repeat):
+    rows = [(f"Value {i}", f"(0019,10{i:02X})", "US", "1") for i in range(120)]
+    found = statement().heading(HEADING).table([TITLES, *rows], repeat=repeat).elements()
+    assert [e.offset for e in found] == list(range(120))
+    assert {(e.vr, e.vm, e.creator) for e in found} == {("US", "1", CREATOR)}
+    assert found[-1].place.page > 1
+
+
+def test_cells_of_several_lines(statement):
+    rows = [TITLES, ("Horizontal frame\nof reference", "(0019,\n100F)", "DS", "1"), ROWS[0]]
+    found = statement().heading(HEADING).table(rows).elements()
+    assert found[0].name == "Horizontal frame of reference"
+    assert [e.offset for e in found] == [0x0F, 0x11]
+
+
+def test_the_second_line_of_a_name_without_ruling(statement):
+    lines = [[(0, "Attribute Name"), (150, "Tag"), (250, "VR"), (300, "VM")]]
+    lines += [[(0, "Horizontal frame"), (150, "(0019,100F)"), (250, "DS"), (300, "1")]]
+    lines += [[(0, "of reference")]]
+    found = statement().heading(HEADING).text(*lines).text("A sentence after the table.").elements()
+    assert [e.name for e in found] == ["Horizontal frame of reference"]
+
+
+def test_vr_and_vm_in_a_note(statement):
+    rows = [("Attribute Name", "Tag", "Note"), ("PC Velocity", "2001,101A", "VR = FL, VM = 1-n")]
+    rows += [(">Stack Type", "2001,1036", "VR = CS, VM = 1")]
+    assert facts(statement().table(rows).elements()) == [
+        (0x2001, 0x1A, None, "FL", "1-n", "PC Velocity"),
+        (0x2001, 0x36, None, "CS", "1", "Stack Type"),
+    ]
+
+
+def test_a_frame_around_all_rows_is_read_as_lines(statement):
+    box = [("BOX", (0, 0), (-1, -1), 1, "black"), ("LINEAFTER", (0, 0), (-2, -1), 1, "black")]
+    made = statement().heading(HEADING).table([TITLES, *ROWS], [120, 90, 40, 40], box, ruled=False)
+    assert facts(made.elements()) == WANTED
+
+
+def test_a_table_without_a_heading(statement):
+    found = statement().heading(HEADING).table(ROWS).elements()
+    assert facts(found) == WANTED
+    assert all(Doubt.NO_HEADING in e.doubts for e in found)
+
+
+def test_a_heading_over_two_tables_side_by_side(statement):
+    """Two unruled tables in one line cannot be told apart: rejected, not invented."""
+    made = statement().text("(0019,1001) US 1 Gain (0019,1002) SS 1 Mode")
+    elements, rejects = made.everything()
+    assert elements == []
+    assert [r.reason for r in rejects] == ["several tags in one line"]
+
+
+# Creators
+
+
+def test_a_creator_column(statement):
+    rows = [("Tag", "Private Creator", "Name", "VR", "VM")]
+    rows += [("(0019,xx0A)", "SIEMENS MR HEADER", "Mosaic Images", "US", "1")]
+    rows += [("(0029,xx10)", "SIEMENS CSA HEADER", "Header Info", "OB", "1")]
+    assert [e.creator for e in statement().table(rows).elements()] == [
+        "SIEMENS MR HEADER",
+        "SIEMENS CSA HEADER",
+    ]
+
+
+def test_a_creator_in_the_tag(statement):
+    rows = [("Name", "Tag", "VR"), ("Header Info", "(0029, SIEMENS CSA HEADER, 10)", "OB")]
+    assert facts(statement().table(rows).elements()) == [
+        (0x0029, 0x10, "SIEMENS CSA HEADER", "OB", None, "Header Info")
+    ]
+
+
+def test_creator_rows_with_blocks_of_their_own(statement):
+    rows = [("Name", "Tag", "VR", "Value")]
+    rows += [("Private Creator", "(0019,0010)", "LO", "FIRST_01")]
+    rows += [("Private Creator", "(0019,0011)", "LO", "SECOND_01")]
+    rows += [("Gain", "(0019,1102)", "DS", ""), ("Mode", "(0019,1002)", "SS", "")]
+    found = statement().table(rows).elements()
+    assert [(e.offset, e.creator, e.name) for e in found] == [
+        (2, "SECOND_01", "Gain"),
+        (2, "FIRST_01", "Mode"),
+    ]
+
+
+def test_a_creator_row_without_a_creator_names_none(statement):
+    rows = [("Attribute Name", "Tag", "Note")]
+    rows += [("Private Creator Group 2001", "2001,0010", "VR = LO, VM = 1")]
+    rows += [("Chemical Shift", "2001,1001", "VR = FL, VM = 1")]
+    (found,) = statement().table(rows).elements()
+    assert found.creator is None
+    assert Doubt.NO_CREATOR in found.doubts
+
+
+@pytest.mark.parametrize("value", ["Zero length", "Set by the device", "Always present", "", "-"])
+def test_a_remark_in_a_creator_row_is_no_creator(statement, value):
+    rows = [("Name", "Tag", "VR", "Value"), ("Private Creator", "(0019,0010)", "LO", value)]
+    rows += [("Gain", "(0019,1002)", "DS", "")]
+    (found,) = statement().table(rows).elements()
+    assert found.creator is None
+
+
+def test_the_older_notation_without_a_block(statement):
+    rows = [("Description", "Type", "Tag", "Value")]
+    rows += [("Private Creator Identification", "P", "0019,0010", CREATOR)]
+    rows += [("Dfov Rect", "P", "0019,001E", "Zero Length")]
+    (found,) = statement().table(rows).elements()
+    assert (found.offset, found.creator, found.vr) == (0x1E, CREATOR, None)
+    assert Doubt.NO_BLOCK in found.doubts
+
+
+def test_a_section_that_names_no_creator_ends_the_one_before(statement):
+    made = statement().heading(HEADING).table([TITLES, ROWS[0]])
+    made.heading("B.2 Other Private Elements").table([TITLES, ROWS[1]])
+    assert [e.creator for e in made.elements()] == [CREATOR, None]
+
+
+def test_a_heading_on_a_page_without_elements(statement):
+    made = statement().text("Some text.").heading(HEADING).page_break().table([TITLES, *ROWS])
+    assert facts(made.elements()) == WANTED
+
+
+def test_a_contents_line_names_nothing(statement):
+    made = statement().text(f"{HEADING} ............ 12").page_break().table([TITLES, ROWS[0]])
+    assert [e.creator for e in made.elements()] == [None]
+
+
+def test_running_text_that_names_one_element(statement):
+    (found,) = statement().text(f"Series contrast (0019,xx11) {CREATOR}").elements()
+    assert facts([found]) == [(0x0019, 0x11, CREATOR, None, None, "Series contrast")]
+
+
+# What must not come out
+
+
+def test_a_tag_in_a_sentence_is_rejected(statement):
+    made = statement().heading(HEADING).table([TITLES, *ROWS], [120, 90, 40, 40], ruled=False)
+    made.text("The private element (0009,xx01) is used as the full fidelity flag. If this flag")
+    elements, rejects = made.everything()
+    assert facts(elements) == WANTED
+    assert len(rejects) == 1
+    assert "full fidelity" in rejects[0].text
+    assert rejects[0].page == 1
+
+
+def test_public_elements_do_not_come_out(statement):
+    rows = [TITLES, ("Patient ID", "(0010,0020)", "LO", "1"), ("Kernel", "(0018,1210)", "SH", "1")]
+    assert statement().table(rows).everything() == ([], [])
+
+
+def test_no_vr_in_the_document_means_none(statement):
+    rows = [("Name", "Tag", "VR"), ("Gain", "(0019,1001)", ""), ("Mode", "(0019,1002)", "US or SS")]
+    first, second = statement().heading(HEADING).table(rows).elements()
+    assert (first.vr, second.vr) == (None, None)
+    assert Doubt.NO_VR in first.doubts
+    assert "US or SS" in second.as_dict()["reasons"][-1]
+    assert second.confidence < first.confidence
+
+
+def test_an_element_number_in_no_block_is_rejected(statement):
+    elements, rejects = statement().table([TITLES, ("Gain", "(0019,0A12)", "DS", "1")]).everything()
+    assert elements == []
+    assert "outside the blocks" in rejects[0].reason
+
+
+def test_a_tag_cell_that_cannot_be_read_is_rejected(statement):
+    rows = [TITLES, ("Gain", "(0019,1001) to", "DS", "1"), ROWS[0]]
+    elements, rejects = statement().heading(HEADING).table(rows).everything()
+    assert facts(elements) == WANTED[:1]
+    assert "Gain" in rejects[0].text
+
+
+def test_a_table_that_contradicts_itself_is_doubted(statement):
+    rows = [("Tag", "Attribute Name")]
+    rows += [("(2001,1101)", "Echoes"), ("(2001,1101)", "Phases"), ("(2001,1101)", "Slices")]
+    rows += [("(2001,1106)", "Stacks"), ("(2001,1106)", "Source"), ("(2001,1107)", "Number")]
+    found = statement().table(rows).elements()
+    assert all(e.confidence < 0.3 for e in found)
+    assert Doubt.OTHER_NAME not in found[-1].doubts
+    assert Doubt.CONTRADICTORY_TABLE in found[-1].doubts
+
+
+def test_rotated_text_in_the_margin_is_not_read(statement):
+    made = statement(margin_text="Private Creator: WRONG_01 (0019,1077) US 1 Wrong")
+    made.heading(HEADING).table([TITLES, *ROWS], [120, 90, 40, 40], ruled=False)
+    assert facts(made.elements()) == WANTED
+
+
+def test_a_title_centred_over_its_column(statement):
+    lines = [[(0, "Attribute Name"), (170, "Tag"), (250, "VR")]]
+    lines += [[(0, n), (150, t), (250, vr)] for n, t, vr, _ in ROWS]
+    found = statement().heading(HEADING).text(*lines).elements()
+    assert [(e.offset, e.vr, e.name) for e in found] == [(w[1], w[3], w[5]) for w in WANTED]
+
+
+def test_a_creator_below_the_tag_in_its_cell(statement):
+    rows = [("Name", "Tag", "VR"), ("Mosaic Images", "(0019,xx0A)\nSIEMENS MR HEADER", "US")]
+    (found,) = statement().table(rows).elements()
+    assert (found.offset, found.creator) == (0x0A, "SIEMENS MR HEADER")
+
+
+def test_a_creator_that_ends_in_a_full_stop(statement):
+    rows = [("Name", "Tag", "VR", "Value"), ("Private Creator", "(0019,0010)", "LO", "TEST, Inc.")]
+    rows += [("Gain", "(0019,1002)", "DS", "")]
+    (found,) = statement().table(rows).elements()
+    assert found.creator == "TEST, Inc."
+
+
+def test_vrs_under_a_title_that_does_not_say_so(statement):
+    rows = [("Attribute Name", "Tag", "Type")] + [row[:3] for row in ROWS]
+    found = statement().heading(HEADING).table(rows).elements()
+    assert [e.vr for e in found] == ["SS", "LO", "DS"]
+
+
+def test_types_are_no_multiplicities(statement):
+    rows = [("Attribute Name", "Tag", "Type", "VR")]
+    rows += [(n, t, "3", vr) for n, t, vr, _ in ROWS]
+    found = statement().heading(HEADING).table(rows).elements()
+    assert [(e.vr, e.vm) for e in found] == [("SS", None), ("LO", None), ("DS", None)]
+
+
+def test_a_page_whose_text_runs_sideways_is_rejected(tmp_path):
+    canvas = Canvas(str(tmp_path / "turned.pdf"))
+    canvas.rotate(90)
+    canvas.drawString(50, -200, "Gain (0019,1001) US 1")
+    canvas.save()
+    (reject,) = scrape(tmp_path / "turned.pdf")
+    assert isinstance(reject, Reject)
+    assert "sideways" in reject.reason
+
+
+NAMES = st.text(alphabet="ABCDEabcde ", min_size=1, max_size=24).filter(lambda s: s.strip())
+VMS = st.sampled_from(["1", "2", "1-n", "3-3n", "16"])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 255), st.sampled_from(sorted(VRS)), VMS, NAMES),
+        min_size=1,
+        max_size=60,
+        unique_by=lambda row: row[0],
+    ),
+    order=st.permutations(range(4)),
+    ruled=st.booleans(),
+    group=st.sampled_from([0x0009, 0x0019, 0x2005, 0x7FE1]),
+)
+def test_what_is_written_is_found(statement, rows, order, ruled, group):
+    cells = [(n, f"({group:04X},10{e:02X})", vr, vm) for e, vr, vm, n in rows]
+    widths = [(160, 90, 40, 40)[i] for i in order]
+    table = [[row[i] for i in order] for row in (TITLES, *cells)]
+    found = statement().heading(HEADING).table(table, widths, ruled=ruled).elements()
+    wanted = [(group, e, CREATOR, vr, vm, " ".join(n.split())) for e, vr, vm, n in rows]
+    assert facts(found) == wanted
