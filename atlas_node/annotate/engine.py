@@ -14,6 +14,7 @@ from typing import Final
 from atlas_dictionary import Dictionary
 from atlas_node.annotate.charset import decode_text
 from atlas_node.annotate.choice import Choice
+from atlas_node.annotate.describe import describe
 from atlas_node.annotate.explicit import walk_data_set
 from atlas_node.annotate.implicit import reencode_data_set
 from atlas_node.annotate.scope import Blocks, Scope
@@ -128,14 +129,15 @@ class Annotator:
         root = Scope()
         try:
             self._read(walk, root, transfer_syntax_uid)
+            if walk.signed:
+                findings = [_held_back(finding) for finding in walk.findings]
+                return Annotation(walk, root, [], findings, None)
+            edits = [] if policy is Policy.OBSERVE else walk.edits
+            if policy is Policy.DESCRIBE and not transfer_syntax(transfer_syntax_uid).implicit:
+                edits = describe(walk)
         except MalformedStreamError as error:
             return Annotation(walk, root, [], [], str(error))
-        findings, edits = walk.findings, walk.edits
-        if walk.signed:
-            findings, edits = [_held_back(finding) for finding in findings], []
-        if policy is Policy.OBSERVE:
-            edits = []
-        return Annotation(walk, root, edits, findings, None)
+        return Annotation(walk, root, edits, walk.findings, None)
 
     def identify(self, data: Buffer, transfer_syntax_uid: str) -> Identity:
         """Return what an object says of itself, as far as its bytes can be read."""

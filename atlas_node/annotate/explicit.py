@@ -14,11 +14,13 @@ from atlas_node.annotate.implicit import Reencoded, explicit_inside, reencode_it
 from atlas_node.annotate.scope import Scope
 from atlas_node.annotate.verify import misfit
 from atlas_node.annotate.walk import (
+    DESCRIPTIONS,
     NOTABLE_GROUPS,
     Finding,
     Header,
     Mark,
     Meaning,
+    Place,
     Walk,
     check_depth,
     item_length,
@@ -55,7 +57,8 @@ def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimite
     """
     check_depth(scope, position)
     view, unpack = walk.view, ELEMENT.unpack_from
-    group_length = _GroupLength()
+    is_object = scope.parent is None
+    current, group_length = -1, _GroupLength(walk, is_object)
     while position < end:
         if end - position < 8:
             raise MalformedStreamError(f"{end - position} bytes are no data element", position)
@@ -63,7 +66,7 @@ def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimite
         start = position + 8
         if group == 0xFFFE:
             if delimited and element == ITEM_DELIMITATION_TAG[1]:
-                group_length.close(walk, position)
+                group_length.close(position)
                 return start
             raise MalformedStreamError(
                 f"expected a data element, found (fffe,{element:04x})", position
@@ -71,10 +74,13 @@ def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimite
         if vr not in SHORT_FORM:
             length = _long_length(walk, Header(position, start, group, element, vr, 0), end)
             start += 4
-        if group != group_length.group:
-            group_length.close(walk, position)
-            if element == 0:
-                group_length.open(walk, group, start, length)
+        if group != current:
+            current = group
+            group_length.close(position)
+            if element == 0 and length == 4 and start + 4 <= end:
+                group_length.open(group, start)
+        if is_object and len(walk.places) < 2:
+            walk.pass_by(group << 16 | element, position)
         if group & 1 and element:
             header = Header(position, start, group, element, vr, length)
             position = _private(walk, scope, header, end)
@@ -83,6 +89,8 @@ def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimite
             if group in NOTABLE_GROUPS:
                 walk.notable(scope, group << 16 | element, start, start)
             position = _content(walk, scope, header, end)
+            if is_object and vr == b"SQ" and group << 16 | element in DESCRIPTIONS:
+                walk.places[group << 16 | element] = Place(header, position)
         else:
             position = start + length
             if position > end:
@@ -91,7 +99,7 @@ def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimite
                 walk.notable(scope, group << 16 | element, start, position)
     if delimited:
         raise MalformedStreamError("an item of undefined length has no delimitation", end)
-    group_length.close(walk, position)
+    group_length.close(position)
     return position
 
 
@@ -114,25 +122,28 @@ class _GroupLength:
     has changed its size. A group length that was wrong on arrival is left as it was.
     """
 
-    __slots__ = ("_begin", "_growth", "_index", "_start", "_value", "group")
+    __slots__ = ("_begin", "_group", "_growth", "_index", "_is_object", "_value", "_walk")
 
-    def __init__(self) -> None:
-        self.group = -1
-        self._start = -1
+    def __init__(self, walk: Walk, is_object: bool) -> None:
+        self._walk = walk
+        self._is_object = is_object
+        self._begin = -1
 
-    def open(self, walk: Walk, group: int, start: int, length: int) -> None:
-        self.group = group
-        if length == 4 and start + 4 <= len(walk.view):
-            self._start, self._begin = start, start + 4
-            self._value = int(LENGTH.unpack_from(walk.view, start)[0])
-            self._index, self._growth = len(walk.edits), walk.growth
+    def open(self, group: int, start: int) -> None:
+        self._group, self._begin = group, start + 4
+        self._value = int(LENGTH.unpack_from(self._walk.view, start)[0])
+        self._index, self._growth = len(self._walk.edits), self._walk.growth
 
-    def close(self, walk: Walk, position: int) -> None:
-        if self._start >= 0:
-            growth = walk.growth - self._growth
-            if growth and self._value == position - self._begin:
-                walk.resize(self._index, self._start, self._value + growth)
-        self.group = self._start = -1
+    def close(self, position: int) -> None:
+        if self._begin < 0:
+            return
+        if self._value == position - self._begin:
+            start, growth = self._begin - 4, self._walk.growth - self._growth
+            if growth:
+                self._walk.resize(self._index, start, self._value + growth)
+            if self._is_object:
+                self._walk.group_lengths[self._group] = start
+        self._begin = -1
 
 
 def _content(walk: Walk, scope: Scope, header: Header, end: int) -> int:

@@ -29,6 +29,14 @@ MAX_DEPTH: Final = 64
 NOTABLE_GROUPS: Final = frozenset({0x0008, 0x0010, 0x0018, 0x0020, 0x4FFE, 0xFFFA})
 """Groups of the standard elements that `Walk.notable` looks at."""
 
+DEFINITIONS: Final = 0x00080300
+"""Private Data Element Characteristics Sequence (PS3.3 C.12.1)."""
+
+CONTRIBUTIONS: Final = 0x0018A001
+"""Contributing Equipment Sequence (PS3.3 C.12.1)."""
+
+DESCRIPTIONS: Final = (DEFINITIONS, CONTRIBUTIONS)
+
 _SPECIFIC_CHARACTER_SET: Final = 0x00080005
 _SIGNATURES: Final = frozenset({0xFFFAFFFA, 0x4FFE0001})
 _IDENTITY: Final = frozenset(
@@ -88,6 +96,16 @@ class Edit(NamedTuple):
     replacement: bytes
 
 
+class Place(NamedTuple):
+    """Where a sequence of the object itself stands, or would stand.
+
+    `header` is None and `stop` the place where it would begin, when the object has none.
+    """
+
+    header: Header | None
+    stop: int
+
+
 class Mark(NamedTuple):
     """How far a walk had come: numbers of edits and findings, and the growth."""
 
@@ -115,6 +133,10 @@ class Walk:
         In the order of the stream.
     identity : dict of int to bytes
         Values of the standard elements by which objects are told apart, by tag.
+    places : dict of int to Place
+        Where `DEFINITIONS` and `CONTRIBUTIONS` stand in the object itself; absent: at its end.
+    group_lengths : dict of int to int
+        Offsets of the values of those group lengths in the object itself that are true.
     signed : bool
         Whether the object holds a digital signature or a MAC (PS3.15 annex C).
     """
@@ -125,6 +147,8 @@ class Walk:
     edits: list[Edit] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     identity: dict[int, bytes] = field(default_factory=dict)
+    places: dict[int, Place] = field(default_factory=dict)
+    group_lengths: dict[int, int] = field(default_factory=dict)
     growth: int = 0
     signed: bool = False
 
@@ -182,6 +206,12 @@ class Walk:
             creator, header.group
         )
         return not misfit("LO", value, None, scope.encodings)
+
+    def pass_by(self, tag: int, position: int) -> None:
+        """Note that the object itself has an element `tag` at `position`, in rising order."""
+        for wanted in DESCRIPTIONS:
+            if tag > wanted and wanted not in self.places:
+                self.places[wanted] = Place(None, position)
 
     def notable(self, scope: Scope, tag: int, start: int, stop: int) -> None:
         """Look at a standard element that says something of the whole object or data set."""
