@@ -1,0 +1,66 @@
+"""The `atlas-node` command: parses, calls the library, prints.
+
+Errors become one line on stderr and an exit code here and nowhere else: 0 success, 1 failure,
+2 wrong use. A command that fails after it has printed its own findings raises `typer.Exit(1)`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from atlas_dictionary import DictionaryError
+from atlas_node import __version__
+from atlas_node.cli.annotate import annotate
+from atlas_node.cli.check import check
+from atlas_node.cli.log import log
+from atlas_node.cli.queue import app as queue_app
+from atlas_node.cli.serve import serve
+from atlas_node.cli.web import web
+from atlas_node.errors import AtlasError
+
+app = typer.Typer(
+    help="A DICOM network node that makes vendors' private data readable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(serve)
+app.command()(check)
+app.command()(annotate)
+app.command()(log)
+app.add_typer(queue_app, name="queue", help="Deliveries: pending, failed and dead.")
+app.command()(web)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"atlas-node {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `atlas-node` script."""
+    try:
+        app()
+    except (AtlasError, DictionaryError) as error:
+        typer.echo(f"atlas-node: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) went away: nothing is left to say to it.
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

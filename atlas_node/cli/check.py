@@ -1,0 +1,146 @@
+"""``atlas-node check``: whether the node would run, and whether its peers answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atlas_dictionary import DictionaryError
+from atlas_node.errors import AtlasError
+
+if TYPE_CHECKING:
+    from atlas_node.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked.
+
+    Attributes
+    ----------
+    part : str
+        ``configuration``, ``spool``, ``dictionary``, ``log``, ``destination`` or ``upstream``.
+    name : str
+        Of the destination or upstream; empty otherwise.
+    address : str
+        Path, URL, or AE title, host and port.
+    ok : bool
+    detail : str
+        What was found, or what is wrong.
+    seconds : float
+        How long it took.
+    """
+
+    part: str
+    name: str
+    address: str
+    ok: bool
+    detail: str
+    seconds: float
+
+
+def check(
+    config: Annotated[
+        Path | None,
+        typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Validate the configuration, open spool, dictionary and log, and C-ECHO every peer.
+
+    The exit status is 1 when anything fails. The node may be running meanwhile.
+    """
+    from atlas_node.config import load_config
+
+    settings = load_config(config)
+    findings = list(findings_of(settings, config))
+    ok = all(finding.ok for finding in findings)
+    if as_json:
+        typer.echo(json.dumps({"ok": ok, "checks": [asdict(it) for it in findings]}, indent=2))
+    else:
+        _print_table(findings)
+    if not ok:
+        raise typer.Exit(1)
+
+
+def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
+    """Check each part of a node and yield what is found."""
+    from atlas_dictionary import open_layers
+    from atlas_node.dimse import Peer, echo
+    from atlas_node.log import LogStore
+    from atlas_node.spool import probe_spool
+
+    def spool() -> str:
+        return "a node is running on it" if probe_spool(config.spool.path) else "can be written"
+
+    def dictionary() -> str:
+        open_layers(config.dictionary.paths, {})
+        layers = len(config.dictionary.paths)
+        return f"built-in and {layers} more" if layers else "built-in"
+
+    def log() -> str:
+        LogStore.open(config.log.url, config.log.values).close()
+        return "can be written"
+
+    yield _tried("configuration", "", str(path or "config.yaml"), lambda: "valid")
+    yield _tried("spool", "", str(config.spool.path), spool)
+    yield _tried("dictionary", "", ", ".join(map(str, config.dictionary.paths)), dictionary)
+    yield _tried("log", "", _without_password(config.log.url), log)
+    peers = [("destination", Peer.of(it, config.node)) for it in config.destinations]
+    peers += [("upstream", Peer.of(it, config.node)) for it in config.upstreams]
+
+    def called(part_and_peer: tuple[str, Peer]) -> Finding:
+        part, peer = part_and_peer
+
+        def answer() -> str:
+            echo(peer, config.node)
+            return "answers C-ECHO"
+
+        return _tried(part, peer.name, str(peer), answer)
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        yield from pool.map(called, peers)
+
+
+def _tried(part: str, name: str, address: str, attempt: Callable[[], str]) -> Finding:
+    begun = time.perf_counter()
+    try:
+        detail, ok = attempt(), True
+    except (AtlasError, DictionaryError) as error:
+        detail, ok = str(error).removeprefix(f"{address}: "), False
+    return Finding(part, name, address, ok, detail, round(time.perf_counter() - begun, 4))
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _print_table(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for heading in ("", "Part", "Name", "Address", "Result", "ms"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "ms" else "left")
+    for it in findings:
+        table.add_row(
+            Text("ok", "green") if it.ok else Text("FAILED", "bold red"),
+            it.part,
+            Text(it.name),
+            Text(it.address),
+            Text(it.detail),
+            f"{it.seconds * 1000:.0f}",
+        )
+    # A pipe has no width: no line is folded there.
+    Console(width=None if sys.stdout.isatty() else 1000).print(table)

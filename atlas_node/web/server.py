@@ -1,0 +1,129 @@
+"""Serves the viewer over HTTP with uvicorn, in a thread of the process that starts it.
+
+The node starts a `WebServer` and goes on; `run_web` is the viewer alone. Nothing of a request or
+of a page is written to the process log, for addresses and pages hold patients' values.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+import uvicorn
+
+from atlas_node.config import Config
+from atlas_node.errors import AtlasError
+from atlas_node.log import LogStore
+from atlas_node.web.app import create_app
+
+_STOP_SECONDS = 5
+
+
+class WebServer:
+    """The viewer over an open log, as a thread.
+
+    Parameters
+    ----------
+    config : Config
+        Its `web` gives host, port and auth.
+    store : LogStore
+        Only read; the caller closes it after `stop`.
+    """
+
+    def __init__(self, config: Config, store: LogStore) -> None:
+        self._web = config.web
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(store, config),
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_STOP_SECONDS,
+            )
+        )
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the viewer."""
+        host = f"[{self._web.host}]" if ":" in self._web.host else self._web.host
+        return f"http://{host}:{self._web.port}/"
+
+    def start(self) -> None:
+        """Listen and serve; returns once connections are taken.
+
+        Raises
+        ------
+        AtlasError
+            The port is in use, or the host is not an address of this machine.
+        """
+        listener = self._listen()
+        started = threading.Event()
+
+        def serve() -> None:
+            try:
+                self._server.run(sockets=[listener])
+            finally:
+                listener.close()
+                started.set()
+
+        self._thread = threading.Thread(target=serve, name="web", daemon=True)
+        self._thread.start()
+        while not self._server.started and not started.wait(0.01):
+            pass
+        if not self._server.started:
+            raise AtlasError(f"web: the viewer on {self.url} did not start")
+
+    def stop(self) -> None:
+        """Finish the requests in hand and stop listening."""
+        if self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(2 * _STOP_SECONDS)
+            self._thread = None
+
+    def _listen(self) -> socket.socket:
+        try:
+            family, _, _, _, address = socket.getaddrinfo(
+                self._web.host, self._web.port, type=socket.SOCK_STREAM
+            )[0]
+            return socket.create_server(address, family=family)
+        except OSError as error:
+            raise AtlasError(
+                f"web: cannot listen on {self._web.host} port {self._web.port}: "
+                f"{error.strerror or error}: change web.host or web.port, or stop what uses it"
+            ) from None
+
+
+def run_web(config: Config, announce: Callable[[str], None]) -> None:
+    """Serve the viewer over the configured log until SIGINT or SIGTERM; from the main thread.
+
+    Parameters
+    ----------
+    announce : callable
+        Is told the address in one line.
+
+    Raises
+    ------
+    AtlasError
+        There is no log, or its viewer cannot listen.
+    """
+    told_to_stop = threading.Event()
+    with LogStore.open(config.log.url, config.log.values, read_only=True) as store:
+        server = WebServer(config, store)
+        server.start()
+        previous = {
+            number: signal.signal(number, lambda *_: told_to_stop.set())
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            announce(f"The viewer of {store.place} is on {server.url}")
+            told_to_stop.wait()
+        finally:
+            server.stop()
+            for number, handler in previous.items():
+                signal.signal(number, handler)

@@ -1,0 +1,86 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from atlas_node.errors import AtlasError
+from atlas_node.log import LogStore
+from atlas_node.web import WebServer
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_it_serves_in_a_thread_until_it_is_stopped(store, make_config, free_port):
+    server = WebServer(make_config(web=f"{{port: {free_port}}}"), store)
+    server.start()
+    try:
+        assert "PAT-007" in get(server.url)
+    finally:
+        server.stop()
+
+    with pytest.raises(OSError):
+        get(server.url)
+
+
+def test_a_port_in_use_is_one_line(store, make_config):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        server = WebServer(make_config(web=f"{{port: {port}}}"), store)
+
+        with pytest.raises(
+            AtlasError, match=f"web: cannot listen on 127.0.0.1 port {port}: "
+        ) as it:
+            server.start()
+
+    assert "change web.host or web.port" in str(it.value)
+    assert "\n" not in str(it.value)
+    server.stop()
+
+
+def test_values_do_not_reach_the_process_log(store, make_config, free_port, caplog, capfd):
+    server = WebServer(make_config(web=f"{{port: {free_port}}}"), store)
+    server.start()
+    try:
+        get(f"{server.url}?patient_id=PAT-007")
+    finally:
+        server.stop()
+
+    said = caplog.text + "".join(capfd.readouterr())
+    assert "PAT-007" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_viewer_alone_ends_with_a_signal(make_config, tmp_path, free_port, number):
+    settings = make_config(web=f"{{port: {free_port}}}")
+    LogStore.open(settings.log.url).close()
+    command = "import sys, typer; from atlas_node.cli.web import web; typer.run(web)"
+    viewer = subprocess.Popen(
+        [sys.executable, "-c", command, "-c", str(tmp_path / "config.yaml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=os.fspath(tmp_path),
+    )
+    try:
+        assert f"http://127.0.0.1:{free_port}/" in viewer.stdout.readline()
+        assert get(f"http://127.0.0.1:{free_port}/healthz")
+        viewer.send_signal(number)
+        rest, _ = viewer.communicate(timeout=20)
+    finally:
+        viewer.kill()
+        viewer.communicate()
+
+    assert (viewer.returncode, rest) == (0, "")
