@@ -8,18 +8,9 @@ not clear: ambiguous, stays UN").
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
-from atlas_node.annotate.scope import Definition
+from atlas_node.annotate.definition import Choice, Definition
 from atlas_node.model import ElementStatus
-
-
-class Choice(NamedTuple):
-    """The VR that an element gets, ``UN`` where it stays as it is, and why."""
-
-    vr: str
-    status: ElementStatus
-    reason: str
 
 
 def choose(definition: Definition | None, remark: str, misfit_of: Callable[[str], str]) -> Choice:
@@ -42,7 +33,7 @@ def choose(definition: Definition | None, remark: str, misfit_of: Callable[[str]
         reason = misfit_of(vr)
         if reason:
             return Choice("UN", ElementStatus.REFUSED, f"not {vr}: {reason}")
-        return Choice(vr, ElementStatus.DECODED, remark)
+        return definition.decoded._replace(reason=remark) if remark else definition.decoded
     if not candidates:
         return Choice("UN", ElementStatus.UNKNOWN, "the dictionary names it without a VR")
     reasons = {candidate.vr: misfit_of(candidate.vr) for candidate in candidates}

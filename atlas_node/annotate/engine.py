@@ -13,18 +13,24 @@ from typing import Final
 
 from atlas_dictionary import Dictionary
 from atlas_node.annotate.charset import decode_text
-from atlas_node.annotate.choice import Choice
+from atlas_node.annotate.definition import Choice
 from atlas_node.annotate.describe import describe
 from atlas_node.annotate.explicit import walk_data_set
 from atlas_node.annotate.implicit import reencode_data_set
 from atlas_node.annotate.scope import Blocks, Scope
 from atlas_node.annotate.value import reported_value
-from atlas_node.annotate.walk import Edit, Finding, Walk
+from atlas_node.annotate.walk import Edit, Finding, Found, Walk
+from atlas_node.encoding.byte_order import swapped
+from atlas_node.encoding.deflate import deflated, inflated
+from atlas_node.encoding.header import BIG_ENDIAN, tag_text
 from atlas_node.encoding.transfer_syntax import transfer_syntax
 from atlas_node.errors import MalformedStreamError
 from atlas_node.model import ElementRecord, ElementStatus, Identity, Policy
 
 Buffer = bytes | bytearray | memoryview
+
+_MAX_REPORTED: Final = 4096
+"""More bytes than a report shows of any value."""
 
 _SIGNED: Final = "the object carries a digital signature or MAC, which a change would break"
 
@@ -40,27 +46,33 @@ class Annotation:
         Whether it differs from the input.
     error : str or None
         Why the object could not be annotated.
-    counts : dict of str to int
-        Number of private elements, ``private``, and of each status.
     identity : Identity
         What the object says of itself.
     """
 
     def __init__(
-        self, walk: Walk, root: Scope, edits: list[Edit], findings: list[Finding], error: str | None
+        self,
+        walk: Walk,
+        root: Scope,
+        pieces: list[bytes | memoryview],
+        findings: list[Found],
+        *,
+        changed: bool,
+        error: str | None = None,
     ) -> None:
         self._view = walk.view
-        self._findings = findings
+        self._big_endian = walk.order is BIG_ENDIAN
+        self._found = findings
+        self.pieces = pieces
+        self.changed = changed
         self.error = error
-        self.changed = bool(edits)
-        self.pieces = list(_splice(walk.view, edits))
         self.identity = _identity(walk, root)
 
     @property
     def counts(self) -> dict[str, int]:
         """Number of private elements, and of those of each status."""
-        by_status = Counter(finding.choice.status for finding in self._findings)
-        counts = {"private": len(self._findings)}
+        by_status = Counter(found[-1].status for found in self._found)
+        counts = {"private": len(self._found)}
         counts.update({status.value: by_status[status] for status in ElementStatus})
         return counts
 
@@ -71,21 +83,20 @@ class Annotation:
 
     def elements(self) -> tuple[ElementRecord, ...]:
         """Return a record of every private element, in the order of the stream."""
-        return tuple(self._record(finding) for finding in self._findings)
+        return tuple(self._record(Finding._make(found)) for found in self._found)
 
     def _record(self, finding: Finding) -> ElementRecord:
-        scope, header, (block, definition, _), choice = (
-            finding.scope, finding.header, finding.meaning, finding.choice,
-        )  # fmt: skip
-        entry = definition.entry if definition is not None else None
-        value, truncated = reported_value(
-            choice.vr, self._view[header.start : finding.stop], scope.encodings
-        )
+        scope, block, choice = finding.scope, finding.block, finding.choice
+        entry = finding.definition.entry if finding.definition is not None else None
+        raw: bytes | memoryview = self._view[finding.start : finding.stop]
+        if self._big_endian and choice.status is ElementStatus.ALREADY:
+            raw = swapped(choice.vr, raw[:_MAX_REPORTED])
+        value, truncated = reported_value(choice.vr, memoryview(raw), scope.encodings)
         return ElementRecord(
-            path=f"{scope.path()}{header}",
+            path=f"{scope.path()}{tag_text(finding.group, finding.element)}",
             creator=block.creator if block is not None else "",
-            key=f"({header.group:04x},xx{header.element & 0xFF:02x})",
-            vr_before=header.vr.decode(),
+            key=f"({finding.group:04x},xx{finding.element & 0xFF:02x})",
+            vr_before=finding.vr_before.decode(),
             vr=choice.vr,
             vm=entry.vm if entry is not None else "",
             name=entry.name if entry is not None else "",
@@ -120,49 +131,53 @@ class Annotator:
         data : bytes, bytearray or memoryview
             The data set as it was received.
         transfer_syntax_uid : str
-            How it is encoded. Implicit VR is decoded for the records alone; deflated and big
-            endian data sets come back unchanged, with an error.
+            How it is encoded; one in implicit VR is decoded for the records alone.
         policy : Policy
             `OBSERVE` leaves every byte as it was.
         """
-        walk = Walk(memoryview(data), self._blocks, self._inherit)
+        syntax = transfer_syntax(transfer_syntax_uid)
+        received = memoryview(data)
+        walk = Walk(received, self._blocks, self._inherit)
         root = Scope()
         try:
-            self._read(walk, root, transfer_syntax_uid)
-            if walk.signed:
-                findings = [_held_back(finding) for finding in walk.findings]
-                return Annotation(walk, root, [], findings, None)
-            edits = [] if policy is Policy.OBSERVE else walk.edits
-            if policy is Policy.DESCRIBE and not transfer_syntax(transfer_syntax_uid).implicit:
-                edits = describe(walk)
+            if syntax.deflated:
+                walk.view = memoryview(inflated(received))
+            if syntax.big_endian:
+                walk.order = BIG_ENDIAN
+            walk.describing = policy is Policy.DESCRIBE
+            if syntax.implicit:
+                reencode_data_set(walk, root, 0, len(walk.view), delimited=False)
+            else:
+                walk_data_set(walk, root, 0, len(walk.view), delimited=False)
+            edits = _permitted(walk, policy)
         except MalformedStreamError as error:
-            return Annotation(walk, root, [], [], str(error))
-        return Annotation(walk, root, edits, walk.findings, None)
+            return Annotation(walk, root, [received], [], changed=False, error=str(error))
+        findings = walk.findings
+        if walk.signed:
+            findings = [_held_back(finding) for finding in findings]
+        pieces: list[bytes | memoryview] = [received]
+        if edits:
+            pieces = list(_splice(walk.view, edits))
+        if edits and syntax.deflated:
+            pieces = [deflated(pieces)]
+        return Annotation(walk, root, pieces, findings, changed=bool(edits))
 
     def identify(self, data: Buffer, transfer_syntax_uid: str) -> Identity:
         """Return what an object says of itself, as far as its bytes can be read."""
         return self.annotate(data, transfer_syntax_uid, Policy.OBSERVE).identity
 
-    @staticmethod
-    def _read(walk: Walk, root: Scope, transfer_syntax_uid: str) -> None:
-        syntax = transfer_syntax(transfer_syntax_uid)
-        end = len(walk.view)
-        if syntax.deflated or syntax.big_endian:
-            kind = "deflated" if syntax.deflated else "big endian"
-            raise MalformedStreamError(
-                f"{kind} data sets ({transfer_syntax_uid}) are passed on without annotation; read",
-                0,
-            )
-        if syntax.implicit:
-            reencode_data_set(walk, root, 0, end, delimited=False)
-        else:
-            walk_data_set(walk, root, 0, end, delimited=False)
+
+def _permitted(walk: Walk, policy: Policy) -> list[Edit]:
+    """Return the edits that the object and the policy allow."""
+    if walk.signed or policy is Policy.OBSERVE:
+        return []
+    return describe(walk) if policy is Policy.DESCRIBE and walk.edits else walk.edits
 
 
-def _held_back(finding: Finding) -> Finding:
-    if finding.choice.status is not ElementStatus.DECODED:
-        return finding
-    return finding._replace(choice=Choice("UN", ElementStatus.REFUSED, _SIGNED))
+def _held_back(found: Found) -> Found:
+    if found[-1].status is not ElementStatus.DECODED:
+        return found
+    return (*found[:-1], Choice("UN", ElementStatus.REFUSED, _SIGNED))
 
 
 def _splice(view: memoryview, edits: list[Edit]) -> Iterator[bytes | memoryview]:

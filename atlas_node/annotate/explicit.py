@@ -1,22 +1,23 @@
-"""Walk an explicit VR little endian data set and note the edits that decode its `UN` elements.
+"""Walk an explicit VR data set and note the edits that decode its `UN` elements.
 
 The engine calls `walk_data_set` for the object; items of sequences come back here. Only headers
 of private `UN` elements change, and the lengths of what encloses them (PS3.5 7.1.2, 7.5): every
-other byte stays where it was.
+other byte stays where it was. In a big endian stream the value of `UN`, always little endian
+(PS3.5 6.2.2 note 2), turns when it gets a real VR.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from atlas_node.annotate.choice import Choice, choose, undefined_length_misfit
+from atlas_node.annotate.choice import choose, undefined_length_misfit
+from atlas_node.annotate.definition import Choice
 from atlas_node.annotate.implicit import Reencoded, explicit_inside, reencode_items
 from atlas_node.annotate.scope import Scope
 from atlas_node.annotate.verify import misfit
 from atlas_node.annotate.walk import (
     DESCRIPTIONS,
-    NOTABLE_GROUPS,
-    Finding,
+    NOTABLE,
     Header,
     Mark,
     Meaning,
@@ -27,8 +28,9 @@ from atlas_node.annotate.walk import (
     no_end,
     value_end,
 )
-from atlas_node.encoding.header import ELEMENT, ITEM_DELIMITATION_TAG, LENGTH, explicit_header
-from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
+from atlas_node.encoding.byte_order import swapped
+from atlas_node.encoding.header import ITEM_DELIMITATION_TAG, LITTLE_ENDIAN, explicit_header
+from atlas_node.encoding.vr import LONG_FORM, MAX_SHORT_LENGTH, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
 from atlas_node.model import ElementStatus
 
@@ -37,7 +39,9 @@ _SAME_HEADER: Final = frozenset(vr.decode() for vr in LONG_FORM) - {"SQ", "UN"}
 """VRs whose header is as long as that of `UN`."""
 
 
-def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimited: bool) -> int:
+def walk_data_set(  # noqa: PLR0912, PLR0915 - one loop: a call an element costs more than its work
+    walk: Walk, scope: Scope, position: int, end: int, *, delimited: bool
+) -> int:
     """Walk one data set; return the offset behind it.
 
     Parameters
@@ -53,25 +57,64 @@ def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimite
     Raises
     ------
     MalformedStreamError
-        When the bytes are no explicit VR little endian data set.
+        When the bytes are no explicit VR data set in the walk's byte order.
     """
     check_depth(scope, position)
-    view, unpack = walk.view, ELEMENT.unpack_from
-    is_object = scope.parent is None
+    view, unpack, unpack_length = (
+        walk.view,
+        walk.order.element.unpack_from,
+        walk.order.length.unpack_from,
+    )
+    is_object, sure = scope.parent is None, walk.order is LITTLE_ENDIAN
+    blocks, edits, findings = scope.blocks, walk.edits, walk.findings
+    pack_length = walk.order.short_length.pack
     current, group_length = -1, _GroupLength(walk, is_object)
+    last_header = end - 8
     while position < end:
-        if end - position < 8:
+        if position > last_header:
             raise MalformedStreamError(f"{end - position} bytes are no data element", position)
         group, element, vr, length = unpack(view, position)
         start = position + 8
-        if group == 0xFFFE:
-            if delimited and element == ITEM_DELIMITATION_TAG[1]:
-                group_length.close(position)
-                return start
-            raise MalformedStreamError(
-                f"expected a data element, found (fffe,{element:04x})", position
-            )
         if vr not in SHORT_FORM:
+            if vr == b"UN" and group & 1 and sure and element > 0x0FFF and start + 4 <= end:
+                # The common case of all: an element of a known block whose value surely fits.
+                # What is not sure at a glance goes the long way below, which comes to the same.
+                block = blocks.get(group << 8 | element >> 8)
+                if block is not None:
+                    length = unpack_length(view, start)[0]
+                    begin = start + 4
+                    stop = begin + length
+                    definition = block.definitions.get(element & 0xFF)
+                    if (
+                        definition is not None
+                        and stop <= end
+                        and (
+                            length == definition.sure_length
+                            or (
+                                definition.sure_match is not None
+                                and not length & 1
+                                and length <= MAX_SHORT_LENGTH
+                                and definition.sure_match(view, begin, stop)
+                            )
+                        )
+                    ):
+                        if group != current:
+                            current = group
+                            group_length.close(position)
+                        edits.append((position + 4, begin, definition.code + pack_length(length)))
+                        findings.append(
+                            (scope, group, element, vr, begin, stop, block, definition,
+                             definition.decoded)
+                        )  # fmt: skip
+                        position = stop
+                        continue
+            if group == 0xFFFE:
+                if delimited and element == ITEM_DELIMITATION_TAG[1]:
+                    group_length.close(position)
+                    return start
+                raise MalformedStreamError(
+                    f"expected a data element, found (fffe,{element:04x})", position
+                )
             length = _long_length(walk, Header(position, start, group, element, vr, 0), end)
             start += 4
         if group != current:
@@ -79,23 +122,25 @@ def walk_data_set(walk: Walk, scope: Scope, position: int, end: int, *, delimite
             group_length.close(position)
             if element == 0 and length == 4 and start + 4 <= end:
                 group_length.open(group, start)
-        if is_object and len(walk.places) < 2:
+        if is_object and walk.describing and len(walk.places) < len(DESCRIPTIONS):
             walk.pass_by(group << 16 | element, position)
         if group & 1 and element:
-            header = Header(position, start, group, element, vr, length)
-            position = _private(walk, scope, header, end)
+            position = _private(
+                walk, scope, Header(position, start, group, element, vr, length), end
+            )
         elif vr == b"SQ" or length == UNDEFINED_LENGTH:
             header = Header(position, start, group, element, vr, length)
-            if group in NOTABLE_GROUPS:
-                walk.notable(scope, group << 16 | element, start, start)
+            tag = group << 16 | element
+            if tag in NOTABLE:
+                walk.notable(scope, tag, start, start)
             position = _content(walk, scope, header, end)
-            if is_object and vr == b"SQ" and group << 16 | element in DESCRIPTIONS:
-                walk.places[group << 16 | element] = Place(header, position)
+            if is_object and tag in DESCRIPTIONS and vr == b"SQ":
+                walk.places[tag] = Place(header, position)
         else:
             position = start + length
             if position > end:
                 value_end(Header(position, start, group, element, vr, length), end)
-            if group in NOTABLE_GROUPS:
+            if group << 16 | element in NOTABLE:
                 walk.notable(scope, group << 16 | element, start, position)
     if delimited:
         raise MalformedStreamError("an item of undefined length has no delimitation", end)
@@ -112,7 +157,7 @@ def _long_length(walk: Walk, header: Header, end: int) -> int:
         )
     if header.start + 4 > end:
         raise MalformedStreamError(f"the header of {header} is cut short", header.position)
-    return int(LENGTH.unpack_from(walk.view, header.start)[0])
+    return int(walk.order.length.unpack_from(walk.view, header.start)[0])
 
 
 class _GroupLength:
@@ -122,7 +167,7 @@ class _GroupLength:
     has changed its size. A group length that was wrong on arrival is left as it was.
     """
 
-    __slots__ = ("_begin", "_group", "_growth", "_index", "_is_object", "_value", "_walk")
+    __slots__ = ("_begin", "_group", "_index", "_is_object", "_value", "_walk")
 
     def __init__(self, walk: Walk, is_object: bool) -> None:
         self._walk = walk
@@ -131,14 +176,14 @@ class _GroupLength:
 
     def open(self, group: int, start: int) -> None:
         self._group, self._begin = group, start + 4
-        self._value = int(LENGTH.unpack_from(self._walk.view, start)[0])
-        self._index, self._growth = len(self._walk.edits), self._walk.growth
+        self._value = int(self._walk.order.length.unpack_from(self._walk.view, start)[0])
+        self._index = len(self._walk.edits)
 
     def close(self, position: int) -> None:
         if self._begin < 0:
             return
         if self._value == position - self._begin:
-            start, growth = self._begin - 4, self._walk.growth - self._growth
+            start, growth = self._begin - 4, self._walk.growth_since(self._index)
             if growth:
                 self._walk.resize(self._index, start, self._value + growth)
             if self._is_object:
@@ -149,10 +194,11 @@ class _GroupLength:
 def _content(walk: Walk, scope: Scope, header: Header, end: int) -> int:
     """Walk a sequence, or a value of undefined length; return the offset behind it."""
     if header.vr == b"SQ":
-        index, growth = len(walk.edits), walk.growth
+        index = len(walk.edits)
         position = _items(walk, scope, header, end)
-        if walk.growth != growth and not header.undefined:
-            walk.resize(index, header.position + 8, header.length + walk.growth - growth)
+        growth = 0 if header.undefined else walk.growth_since(index)
+        if growth:
+            walk.resize(index, header.position + 8, header.length + growth)
         return position
     if header.vr in _PIXEL_DATA_VRS:
         return _skip_fragments(walk, header, end)
@@ -171,7 +217,7 @@ def _skip_fragments(walk: Walk, header: Header, end: int) -> int:
     """Step over encapsulated pixel data (PS3.5 A.4); return the offset behind it."""
     position = header.start
     while position < end:
-        length = item_length(walk.view, header, position, end)
+        length = item_length(walk.view, walk.order, header, position, end)
         position += 8
         if length is None:
             return position
@@ -186,7 +232,7 @@ def _items(walk: Walk, scope: Scope, sequence: Header, end: int) -> int:
     end = end if sequence.undefined else value_end(sequence, end)
     position, number = sequence.start, 0
     while position < end:
-        length = item_length(walk.view, sequence, position, end)
+        length = item_length(walk.view, walk.order, sequence, position, end)
         start = position + 8
         if length is None:
             return start
@@ -195,10 +241,11 @@ def _items(walk: Walk, scope: Scope, sequence: Header, end: int) -> int:
         if length == UNDEFINED_LENGTH:
             position = walk_data_set(walk, item, start, end, delimited=True)
             continue
-        index, growth = len(walk.edits), walk.growth
+        index = len(walk.edits)
         walk_data_set(walk, item, start, start + length, delimited=False)
-        if walk.growth != growth:
-            walk.resize(index, position + 4, length + walk.growth - growth)
+        growth = walk.growth_since(index)
+        if growth:
+            walk.resize(index, position + 4, length + growth)
         position = start + length
     if sequence.undefined:
         raise no_end(sequence, end)
@@ -223,12 +270,18 @@ def _private(walk: Walk, scope: Scope, header: Header, end: int) -> int:
         stop = _content(walk, scope, header, end)
     else:
         stop = value_end(header, end)
-    walk.findings.insert(index, Finding(scope, header, stop, meaning, choice))
+    walk.found(index, scope, header, stop, meaning, choice)
     return stop
 
 
 def _replace_header(walk: Walk, header: Header, vr: str) -> None:
-    if vr in _SAME_HEADER:
+    """Note the edit that gives a `UN` element of defined length its VR."""
+    if walk.order is not LITTLE_ENDIAN:
+        stop = header.start + header.length
+        written = explicit_header(header.group, header.element, vr, header.length, walk.order)
+        value = swapped(vr, walk.view[header.start : stop])
+        walk.edit(header.position, stop, b"".join((written, value)))
+    elif vr in _SAME_HEADER:
         walk.edit(header.position + 4, header.position + 6, vr.encode("ascii"))
     else:
         written = explicit_header(header.group, header.element, vr, header.length)
@@ -240,7 +293,7 @@ def _undefined_length(walk: Walk, scope: Scope, header: Header, end: int, meanin
     mark = walk.mark()
     content: Reencoded | None = None
     if explicit_inside(walk.view, header.start, end):
-        stop = _items(walk, scope, header, end)
+        stop = _explicit_items(walk, scope, header, end)
     else:
         content = reencode_items(walk, scope, header, end)
         stop = content.stop
@@ -261,7 +314,7 @@ def _defined_length(walk: Walk, scope: Scope, header: Header, stop: int, meaning
             return misfit(vr, walk.view[header.start : stop], vm, scope.encodings)
         try:
             if explicit_inside(walk.view, header.start, stop):
-                _items(walk, scope, header, stop)
+                _explicit_items(walk, scope, header, stop)
             else:
                 content = reencode_items(walk, scope, header, stop)
         except MalformedStreamError as error:
@@ -272,6 +325,15 @@ def _defined_length(walk: Walk, scope: Scope, header: Header, stop: int, meaning
     choice = choose(meaning.definition, meaning.remark, misfit_of)
     _settle(walk, scope, header, stop, meaning, choice, content, mark)
     return stop
+
+
+def _explicit_items(walk: Walk, scope: Scope, header: Header, end: int) -> int:
+    """Walk items that their writer left in explicit VR inside `UN`; return the offset behind."""
+    if walk.order is not LITTLE_ENDIAN:
+        raise MalformedStreamError(
+            f"{header} holds explicit VR little endian in a big endian stream", header.start
+        )
+    return _items(walk, scope, header, end)
 
 
 def _settle(
@@ -295,11 +357,11 @@ def _settle(
             _replace_header(walk, header, choice.vr)
     elif content is not None:
         length = UNDEFINED_LENGTH if header.undefined else content.size
-        written = explicit_header(header.group, header.element, "SQ", length)
+        written = explicit_header(header.group, header.element, "SQ", length, walk.order)
         walk.edit(header.position, stop, b"".join((written, *content.chunks)))
     else:
-        growth = walk.growth - mark.growth
+        growth = walk.growth_since(mark.edits)
         walk.edit_at(mark.edits, header.position + 4, header.position + 6, b"SQ")
         if growth and not header.undefined:
             walk.resize(mark.edits + 1, header.position + 8, header.length + growth)
-    walk.findings.insert(mark.findings, Finding(scope, header, stop, meaning, choice))
+    walk.found(mark.findings, scope, header, stop, meaning, choice)

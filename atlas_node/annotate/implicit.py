@@ -14,8 +14,7 @@ from atlas_node.annotate.choice import choose, undefined_length_misfit
 from atlas_node.annotate.scope import Scope
 from atlas_node.annotate.verify import misfit
 from atlas_node.annotate.walk import (
-    NOTABLE_GROUPS,
-    Finding,
+    NOTABLE,
     Header,
     Walk,
     check_depth,
@@ -23,13 +22,13 @@ from atlas_node.annotate.walk import (
     no_end,
     value_end,
 )
+from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.header import (
-    ITEM,
-    ITEM_DELIMITATION,
     ITEM_DELIMITATION_TAG,
     ITEM_TAG,
-    LENGTH,
-    SEQUENCE_DELIMITATION,
+    LITTLE_ENDIAN,
+    SEQUENCE_DELIMITATION_TAG,
+    ByteOrder,
     explicit_header,
     item_header,
 )
@@ -63,7 +62,7 @@ def explicit_inside(view: memoryview, start: int, end: int) -> bool:
     """
     position = start
     while end - position >= 16:
-        group, element, length = ITEM.unpack_from(view, position)
+        group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
         if (group, element) != ITEM_TAG:
             return False
         if length:
@@ -85,11 +84,11 @@ def reencode_data_set(
     """
     check_depth(scope, position)
     view = walk.view
-    out = _Output()
+    out = _Output(walk.order)
     while position < end:
         if end - position < 8:
             raise MalformedStreamError(f"{end - position} bytes are no data element", position)
-        group, element, length = ITEM.unpack_from(view, position)
+        group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
         header = Header(position, position + 8, group, element, b"UN", length)
         if group == 0xFFFE:
             if delimited and element == ITEM_DELIMITATION_TAG[1]:
@@ -99,7 +98,8 @@ def reencode_data_set(
             out.begin_group(group, position)
         if element == 0 and length == 4:
             position = value_end(header, end)
-            out.group_length(view[header.start : position].tobytes(), position)
+            value = LITTLE_ENDIAN.length.unpack_from(view, header.start)[0]
+            out.group_length(header, value, position)
         elif group & 1:
             position = _private(walk, scope, out, header, end)
         else:
@@ -118,23 +118,23 @@ def reencode_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> Reen
         When the bytes are no sequence of implicit VR little endian items.
     """
     end = end if sequence.undefined else value_end(sequence, end)
-    out, position, number = _Output(), sequence.start, 0
+    out, position, number = _Output(walk.order), sequence.start, 0
     while position < end:
-        length = item_length(walk.view, sequence, position, end)
+        length = item_length(walk.view, LITTLE_ENDIAN, sequence, position, end)
         start = position + 8
         if length is None:
-            out.add(SEQUENCE_DELIMITATION)
+            out.delimitation(SEQUENCE_DELIMITATION_TAG)
             return out.finish(position, start)
         scope_of_item = Scope(scope, sequence.group, sequence.element, number)
         number += 1
         if length == UNDEFINED_LENGTH:
             item = reencode_data_set(walk, scope_of_item, start, end, delimited=True)
-            out.add(item_header(UNDEFINED_LENGTH))
+            out.add(item_header(UNDEFINED_LENGTH, walk.order))
             out.extend(item)
-            out.add(ITEM_DELIMITATION)
+            out.delimitation(ITEM_DELIMITATION_TAG)
         else:
             item = reencode_data_set(walk, scope_of_item, start, start + length, delimited=False)
-            out.add(item_header(_writable(item.size, position)))
+            out.add(item_header(_writable(item.size, position), walk.order))
             out.extend(item)
         position = item.stop
     if sequence.undefined:
@@ -145,9 +145,12 @@ def reencode_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> Reen
 class _Output:
     """The explicit VR data set being written, with its group lengths (PS3.5 7.2) kept true."""
 
-    __slots__ = ("_begin", "_index", "_size_before", "_value", "chunks", "group", "size")
+    __slots__ = (
+        "_begin", "_index", "_order", "_size_before", "_value", "chunks", "group", "size",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, order: ByteOrder) -> None:
+        self._order = order
         self.chunks: list[Chunk] = []
         self.size = 0
         self.group = -1
@@ -161,33 +164,37 @@ class _Output:
         self.chunks.extend(part.chunks)
         self.size += part.size
 
+    def header(self, header: Header, vr: str, length: int) -> None:
+        self.add(explicit_header(header.group, header.element, vr, length, self._order))
+
+    def delimitation(self, tag: tuple[int, int]) -> None:
+        self.add(self._order.item.pack(*tag, 0))
+
     def value(self, header: Header, vr: str, value: memoryview) -> None:
-        self.add(explicit_header(header.group, header.element, vr, len(value)))
-        self.add(value)
+        self.header(header, vr, len(value))
+        self.add(value if self._order is LITTLE_ENDIAN else swapped(vr, value))
 
     def sequence(self, header: Header, content: Reencoded) -> None:
         size = UNDEFINED_LENGTH
         if not header.undefined:
             size = _writable(content.size, header.position)
-        self.add(explicit_header(header.group, header.element, "SQ", size))
+        self.header(header, "SQ", size)
         self.extend(content)
 
     def unknown(self, header: Header, value: memoryview) -> None:
         """Write an element that stays `UN`; a sequence in it stays in implicit VR (CP-246)."""
-        self.add(explicit_header(header.group, header.element, "UN", header.length))
+        self.header(header, "UN", header.length)
         self.add(value)
 
-    def group_length(self, value: bytes, begin: int) -> None:
-        self.add(explicit_header(self.group, 0x0000, "UL", 4))
-        self._index = len(self.chunks)
-        self._value = LENGTH.unpack(value)[0]
-        self._begin = begin
-        self.add(value)
+    def group_length(self, header: Header, value: int, begin: int) -> None:
+        self.header(header, "UL", 4)
+        self._index, self._value, self._begin = len(self.chunks), value, begin
+        self.add(self._order.length.pack(value))
         self._size_before = self.size
 
     def begin_group(self, group: int, position: int) -> None:
         if self._index >= 0 and self._value == position - self._begin:
-            self.chunks[self._index] = LENGTH.pack(self.size - self._size_before)
+            self.chunks[self._index] = self._order.length.pack(self.size - self._size_before)
         self._index = -1
         self.group = group
 
@@ -207,7 +214,7 @@ def _standard(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) 
     tag = header.group << 16 | header.element
     vr = "UL" if header.element == 0 else walk.blocks.standard_vr(tag)
     if vr == "SQ":
-        if header.group in NOTABLE_GROUPS:
+        if tag in NOTABLE:
             walk.notable(scope, tag, header.start, header.start)
         content = reencode_items(walk, scope, header, end)
         out.sequence(header, content)
@@ -219,7 +226,7 @@ def _standard(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) 
         out.unknown(header, walk.view[header.start : stop])
         return stop
     stop = value_end(header, end)
-    if header.group in NOTABLE_GROUPS:
+    if tag in NOTABLE:
         walk.notable(scope, tag, header.start, stop)
     unit = UNIT.get(vr) or STREAM_UNIT.get(vr) or 1
     if header.length % unit or (vr.encode() in SHORT_FORM and header.length > MAX_SHORT_LENGTH):
@@ -267,5 +274,5 @@ def _private(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) -
             out.unknown(header, view[header.start : stop])
         else:
             out.value(header, choice.vr, view[header.start : stop])
-    walk.findings.insert(mark.findings, Finding(scope, header, stop, meaning, choice))
+    walk.found(mark.findings, scope, header, stop, meaning, choice)
     return stop

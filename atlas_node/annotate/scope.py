@@ -8,30 +8,14 @@ the nearest enclosing data set that reserves the block speaks for it, and the bl
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from atlas_dictionary import Block as DictionaryBlock
-from atlas_dictionary import Dictionary, Entry
+from atlas_dictionary import Dictionary
 from atlas_node.annotate.charset import DEFAULT_REPERTOIRE, Encodings, encodings_of
-from atlas_node.annotate.verify import Multiplicity, multiplicity
+from atlas_node.annotate.definition import Definition, define
 
 _MAX_REMEMBERED: Final = 8192
-
-
-class Candidate(NamedTuple):
-    """One VR that the dictionary holds possible, with the weight of its evidence."""
-
-    vr: str
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What the dictionary says of one private element, made ready for the engine."""
-
-    entry: Entry
-    candidates: tuple[Candidate, ...]
-    vm: Multiplicity | None
 
 
 @dataclass(slots=True)
@@ -58,17 +42,6 @@ class Block:
             entry = self.known.get(offset) if self.known is not None else None
             found = self.definitions[offset] = None if entry is None else define(entry)
             return found
-
-
-def define(entry: Entry) -> Definition:
-    """Make a dictionary entry ready; candidates come heaviest first, `UN` is none."""
-    weights: dict[str, float] = {}
-    for candidate in entry.candidates:
-        # A candidate for certain equipment alone says nothing of all the rest.
-        if candidate.vr != "UN" and candidate.condition is None:
-            weights[candidate.vr] = weights.get(candidate.vr, 0) + candidate.weight
-    ordered = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0] != entry.vr, pair[0]))
-    return Definition(entry, tuple(Candidate(*pair) for pair in ordered), multiplicity(entry.vm))
 
 
 class Blocks:

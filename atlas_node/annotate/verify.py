@@ -8,9 +8,10 @@ person understands. Values themselves never stand in a reason.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from atlas_node.annotate.charset import Encodings, decode_text
 from atlas_node.encoding.vr import MAX_SHORT_LENGTH, SHORT_FORM, STREAM_UNIT, UNIT
@@ -43,6 +44,15 @@ _WHOLE_VALUE: Final[dict[str, str]] = {
     "ST": _PARAGRAPH + r"{0,1024}",
     "UR": r"[!-\[\]-~]*",
     "UT": _PARAGRAPH + r"*",
+}
+_ASCII: Final = r"[ -\[\]-~]"
+_SURE_VALUE: Final[dict[str, str]] = {
+    vr: _ONE_VALUE[vr] for vr in ("AE", "AS", "CS", "DA", "DS", "DT", "TM")
+} | {
+    "IS": r" {0,2}[+-]?[0-9]{1,9}",
+    "LO": _ASCII + r"{0,64}",
+    "SH": _ASCII + r"{0,16}",
+    "UI": r"(?=[0-9.]{0,64}(?:\\|\x00?\Z))(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*\x00?",
 }
 _SYNTAX: Final = {vr: re.compile(rf"{one}(?:\\{one})*") for vr, one in _ONE_VALUE.items()} | {
     vr: re.compile(whole) for vr, whole in _WHOLE_VALUE.items()
@@ -98,6 +108,31 @@ def multiplicity(vm: str) -> Multiplicity | None:
     if match[2]:
         return Multiplicity(low, int(match[2]), 1)
     return Multiplicity(low, None, int(match[3] or 1))
+
+
+def fixed_length(vr: str, vm: Multiplicity | None) -> int:
+    """Return the length that every value of `vr` with a fixed number of values has, or -1."""
+    if vr in UNIT and vm is not None and vm.low == vm.high:
+        return UNIT[vr] * vm.low
+    return -1
+
+
+def sure_match(vr: str, vm: Multiplicity | None) -> Callable[[Any, int, int], Any] | None:
+    """Return a match on encoded bytes for values that surely fit `vr` and `vm`, or None.
+
+    It accepts less than `misfit` does: ASCII of even length, with one value where `vm` says so or
+    any number where `vm` does, so that most values need not be decoded to be verified.
+    """
+    single, any_number = vm == Multiplicity(1, 1, 1), vm is None or vm == Multiplicity(1, None, 1)
+    if vr not in _SURE_VALUE or not (single or any_number):
+        return None
+    return _sure_pattern(vr, single).fullmatch
+
+
+@lru_cache(maxsize=64)
+def _sure_pattern(vr: str, single: bool) -> re.Pattern[bytes]:
+    one = _SURE_VALUE[vr]
+    return re.compile((one if single else rf"{one}(?:\\{one})*").encode("ascii"))
 
 
 def misfit(vr: str, value: memoryview, vm: Multiplicity | None, encodings: Encodings) -> str:

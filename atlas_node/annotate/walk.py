@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from atlas_node.annotate.choice import Choice
-from atlas_node.annotate.scope import Block, Blocks, Definition, Scope
+from atlas_node.annotate.definition import Choice, Definition
+from atlas_node.annotate.scope import Block, Blocks, Scope
 from atlas_node.annotate.verify import misfit
 from atlas_node.encoding.header import (
-    ITEM,
     ITEM_TAG,
-    LENGTH,
+    LITTLE_ENDIAN,
     SEQUENCE_DELIMITATION_TAG,
+    ByteOrder,
     tag_text,
 )
 from atlas_node.encoding.vr import MAX_LENGTH, UNDEFINED_LENGTH
@@ -25,9 +25,6 @@ from atlas_node.errors import MalformedStreamError
 
 MAX_DEPTH: Final = 64
 """Deepest nesting of sequences that is read; real objects stay below 10."""
-
-NOTABLE_GROUPS: Final = frozenset({0x0008, 0x0010, 0x0018, 0x0020, 0x4FFE, 0xFFFA})
-"""Groups of the standard elements that `Walk.notable` looks at."""
 
 DEFINITIONS: Final = 0x00080300
 """Private Data Element Characteristics Sequence (PS3.3 C.12.1)."""
@@ -37,14 +34,17 @@ CONTRIBUTIONS: Final = 0x0018A001
 
 DESCRIPTIONS: Final = (DEFINITIONS, CONTRIBUTIONS)
 
-_SPECIFIC_CHARACTER_SET: Final = 0x00080005
-_SIGNATURES: Final = frozenset({0xFFFAFFFA, 0x4FFE0001})
-_IDENTITY: Final = frozenset(
+SPECIFIC_CHARACTER_SET: Final = 0x00080005
+SIGNATURES: Final = frozenset({0xFFFAFFFA, 0x4FFE0001})
+IDENTITY: Final = frozenset(
     (
         0x00080016, 0x00080018, 0x00080060, 0x00080070, 0x00081090,
         0x00100020, 0x00181020, 0x0020000D, 0x0020000E,
     )
 )  # fmt: skip
+NOTABLE: Final = IDENTITY | SIGNATURES | {SPECIFIC_CHARACTER_SET}
+"""Standard elements that `Walk.notable` looks at."""
+
 _MAX_IDENTITY_LENGTH: Final = 1024
 
 
@@ -79,21 +79,27 @@ class Meaning(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One private element as the walk met it, and what became of it; its value ends at `stop`."""
+    """One private element as the walk met it, and what became of it.
+
+    `vr_before` is the VR in its header, `start` and `stop` bound its value.
+    """
 
     scope: Scope
-    header: Header
+    group: int
+    element: int
+    vr_before: bytes
+    start: int
     stop: int
-    meaning: Meaning
+    block: Block | None
+    definition: Definition | None
     choice: Choice
 
 
-class Edit(NamedTuple):
-    """Bytes `start` to `stop` of the data set give way to `replacement`."""
+Found = tuple[Scope, int, int, bytes, int, int, Block | None, Definition | None, Choice]
+"""The fields of a `Finding`: a walk notes bare tuples, which cost a third of named ones."""
 
-    start: int
-    stop: int
-    replacement: bytes
+Edit = tuple[int, int, bytes]
+"""Bytes from the first offset to the second give way to the third."""
 
 
 class Place(NamedTuple):
@@ -107,11 +113,10 @@ class Place(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """How far a walk had come: numbers of edits and findings, and the growth."""
+    """How far a walk had come: numbers of edits and findings."""
 
     edits: int
     findings: int
-    growth: int
 
 
 @dataclass(slots=True)
@@ -125,11 +130,13 @@ class Walk:
     blocks : Blocks
     inherit : bool
         Whether an item may use a creator of an enclosing data set.
+    order : ByteOrder
+        Of the headers; of the values too, but for those in `UN`.
+    describing : bool
+        Whether the places of descriptions are wanted.
     edits : list of Edit
         In the order of their places, none overlapping.
-    growth : int
-        Bytes that all edits so far add.
-    findings : list of Finding
+    findings : list of Found
         In the order of the stream.
     identity : dict of int to bytes
         Values of the standard elements by which objects are told apart, by tag.
@@ -144,39 +151,53 @@ class Walk:
     view: memoryview
     blocks: Blocks
     inherit: bool
+    order: ByteOrder = LITTLE_ENDIAN
+    describing: bool = False
     edits: list[Edit] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Found] = field(default_factory=list)
     identity: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
     group_lengths: dict[int, int] = field(default_factory=dict)
-    growth: int = 0
     signed: bool = False
 
     def edit(self, start: int, stop: int, replacement: bytes) -> None:
         """Note that the bytes from `start` to `stop` give way to `replacement`."""
-        self.edits.append(Edit(start, stop, replacement))
-        self.growth += len(replacement) - (stop - start)
+        self.edits.append((start, stop, replacement))
 
     def edit_at(self, index: int, start: int, stop: int, replacement: bytes) -> None:
         """Note an edit that stands before those since `index`: a header, after its content."""
-        self.edits.insert(index, Edit(start, stop, replacement))
-        self.growth += len(replacement) - (stop - start)
+        self.edits.insert(index, (start, stop, replacement))
+
+    def growth_since(self, index: int) -> int:
+        """Return the bytes that the edits since `index` add."""
+        return sum(len(edit[2]) - edit[1] + edit[0] for edit in self.edits[index:])
 
     def resize(self, index: int, start: int, length: int) -> None:
         """Note that the length field at `start`, before the edits since `index`, says `length`."""
         if length > MAX_LENGTH:
             raise MalformedStreamError(f"a length of {length} bytes cannot be written", start)
-        self.edit_at(index, start, start + 4, LENGTH.pack(length))
+        self.edit_at(index, start, start + 4, self.order.length.pack(length))
 
     def mark(self) -> Mark:
         """Return how far the walk has come."""
-        return Mark(len(self.edits), len(self.findings), self.growth)
+        return Mark(len(self.edits), len(self.findings))
 
     def take_back(self, mark: Mark) -> None:
         """Forget what was noted since `mark`."""
         del self.edits[mark.edits :]
         del self.findings[mark.findings :]
-        self.growth = mark.growth
+
+    def found(
+        self, index: int, scope: Scope, header: Header, stop: int, meaning: Meaning, choice: Choice
+    ) -> None:
+        """Note a private element that stands before the findings since `index`: inside it."""
+        self.findings.insert(
+            index,
+            (
+                scope, header.group, header.element, header.vr, header.start, stop,
+                meaning.block, meaning.definition, choice,
+            ),
+        )  # fmt: skip
 
     def meaning(self, scope: Scope, header: Header) -> Meaning:
         """Return what the dictionary makes of a private element in `scope`."""
@@ -215,11 +236,11 @@ class Walk:
 
     def notable(self, scope: Scope, tag: int, start: int, stop: int) -> None:
         """Look at a standard element that says something of the whole object or data set."""
-        if tag == _SPECIFIC_CHARACTER_SET:
+        if tag == SPECIFIC_CHARACTER_SET:
             scope.declare_character_set(self.view[start:stop].tobytes())
-        elif tag in _SIGNATURES:
+        elif tag in SIGNATURES:
             self.signed = True
-        elif scope.parent is None and tag in _IDENTITY:
+        elif scope.parent is None and tag in IDENTITY:
             stop = min(stop, start + _MAX_IDENTITY_LENGTH)
             self.identity[tag] = self.view[start:stop].tobytes()
 
@@ -240,7 +261,9 @@ def value_end(header: Header, end: int) -> int:
     return stop
 
 
-def item_length(view: memoryview, sequence: Header, position: int, end: int) -> int | None:
+def item_length(
+    view: memoryview, order: ByteOrder, sequence: Header, position: int, end: int
+) -> int | None:
     """Return the length of the item whose header is at `position`; None: the delimitation.
 
     Raises
@@ -250,7 +273,7 @@ def item_length(view: memoryview, sequence: Header, position: int, end: int) -> 
     """
     if end - position < 8:
         raise MalformedStreamError(f"{end - position} bytes are no item of {sequence}", position)
-    group, element, length = ITEM.unpack_from(view, position)
+    group, element, length = order.item.unpack_from(view, position)
     if (group, element) == SEQUENCE_DELIMITATION_TAG and sequence.undefined:
         return None
     if (group, element) != ITEM_TAG:

@@ -1,37 +1,50 @@
-"""Headers of data elements and items, little endian (PS3.5 7.1, 7.5): read and written.
+"""Headers of data elements and items (PS3.5 7.1, 7.3, 7.5) in both byte orders.
 
-Annotation walks a stream with `ELEMENT`, `ITEM` and `LENGTH` directly, because a call for each
+Annotation walks a stream with the structures of a `ByteOrder` directly, because a call for each
 element would cost more than the work itself; what it writes comes from the functions here.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from atlas_node.encoding.vr import LONG_FORM, MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH
 
-ELEMENT: Final = struct.Struct("<HH2sH")
-"""Group, element, VR and 16-bit length: an explicit VR header, or the start of a long one."""
 
-ITEM: Final = struct.Struct("<HHI")
-"""Group, element and 32-bit length: items, delimiters and implicit VR elements."""
+class ByteOrder(NamedTuple):
+    """The structures that headers are made of, in one byte order.
 
-LENGTH: Final = struct.Struct("<I")
-"""A 32-bit length alone."""
+    Attributes
+    ----------
+    element : struct.Struct
+        Group, element, VR and 16-bit length: an explicit VR header, or the start of a long one.
+    item : struct.Struct
+        Group, element and 32-bit length: items, delimiters and implicit VR elements.
+    length : struct.Struct
+        A 32-bit length alone.
+    short_length : struct.Struct
+        A 16-bit length alone.
+    """
 
-_LONG: Final = struct.Struct("<HH2sHI")
+    element: struct.Struct
+    item: struct.Struct
+    length: struct.Struct
+    short_length: struct.Struct
+
+
+LITTLE_ENDIAN: Final = ByteOrder(*map(struct.Struct, ("<HH2sH", "<HHI", "<I", "<H")))
+BIG_ENDIAN: Final = ByteOrder(*map(struct.Struct, (">HH2sH", ">HHI", ">I", ">H")))
 
 ITEM_TAG: Final = (0xFFFE, 0xE000)
 ITEM_DELIMITATION_TAG: Final = (0xFFFE, 0xE00D)
 SEQUENCE_DELIMITATION_TAG: Final = (0xFFFE, 0xE0DD)
 
-ITEM_DELIMITATION: Final = ITEM.pack(*ITEM_DELIMITATION_TAG, 0)
-SEQUENCE_DELIMITATION: Final = ITEM.pack(*SEQUENCE_DELIMITATION_TAG, 0)
 
-
-def explicit_header(group: int, element: int, vr: str, length: int) -> bytes:
-    """Return the explicit VR little endian header of one data element.
+def explicit_header(
+    group: int, element: int, vr: str, length: int, order: ByteOrder = LITTLE_ENDIAN
+) -> bytes:
+    """Return the explicit VR header of one data element.
 
     Parameters
     ----------
@@ -41,6 +54,7 @@ def explicit_header(group: int, element: int, vr: str, length: int) -> bytes:
         Its value representation.
     length : int
         Bytes of the value, or `UNDEFINED_LENGTH`.
+    order : ByteOrder
 
     Raises
     ------
@@ -51,15 +65,15 @@ def explicit_header(group: int, element: int, vr: str, length: int) -> bytes:
     if code in LONG_FORM:
         if length > MAX_LENGTH and length != UNDEFINED_LENGTH:
             raise ValueError(f"a value of {length} bytes is longer than a 32-bit length can say")
-        return _LONG.pack(group, element, code, 0, length)
+        return order.element.pack(group, element, code, 0) + order.length.pack(length)
     if length > MAX_SHORT_LENGTH:
         raise ValueError(f"a value of {length} bytes is longer than {vr} can hold")
-    return ELEMENT.pack(group, element, code, length)
+    return order.element.pack(group, element, code, length)
 
 
-def item_header(length: int) -> bytes:
+def item_header(length: int, order: ByteOrder = LITTLE_ENDIAN) -> bytes:
     """Return the header of a sequence item of `length` bytes, or of undefined length."""
-    return ITEM.pack(*ITEM_TAG, length)
+    return order.item.pack(*ITEM_TAG, length)
 
 
 def tag_text(group: int, element: int) -> str:

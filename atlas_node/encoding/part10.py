@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from atlas_node import __version__
-from atlas_node.encoding.header import ELEMENT, LENGTH, explicit_header
+from atlas_node.encoding.header import LITTLE_ENDIAN, explicit_header
 from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM
 from atlas_node.errors import MalformedStreamError
 
@@ -60,7 +60,7 @@ def file_header(
     if source_ae:
         elements.append(_text(0x0016, "AE", source_ae))
     group = b"".join(elements)
-    length = explicit_header(0x0002, 0x0000, "UL", 4) + LENGTH.pack(len(group))
+    length = explicit_header(0x0002, 0x0000, "UL", 4) + LITTLE_ENDIAN.length.pack(len(group))
     return bytes(_PREAMBLE) + _PREFIX + length + group
 
 
@@ -90,14 +90,14 @@ def split_file(data: Buffer) -> Part10File:
     values: dict[int, str] = {}
     position, end = _PREAMBLE + 4, len(view)
     while end - position >= 8:
-        group, element, vr, length = ELEMENT.unpack_from(view, position)
+        group, element, vr, length = LITTLE_ENDIAN.element.unpack_from(view, position)
         if group != 0x0002:
             break
         start = position + 8
         if vr in LONG_FORM:
             if end - position < 12:
                 raise MalformedStreamError("file meta information is cut short", position)
-            length = LENGTH.unpack_from(view, start)[0]
+            length = LITTLE_ENDIAN.length.unpack_from(view, start)[0]
             start += 4
         elif vr not in SHORT_FORM:
             raise MalformedStreamError(

@@ -1,6 +1,7 @@
 """The rules of annotation, one test each: what goes in, what comes out, and what is said of it."""
 
 import struct
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -346,12 +347,88 @@ def test_a_signed_object_is_passed_on_as_it_is(annotator: Annotator, signature: 
     assert "signature" in record.reason
 
 
-@pytest.mark.parametrize("syntax", [EXPLICIT_VR_BIG_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN])
-def test_what_is_not_read_yet_says_so(annotator: Annotator, syntax: str) -> None:
-    stream = CREATOR + un(0x00191001, b"\x24\0")
-    out, annotation = annotate(annotator, stream, syntax=syntax)
-    assert out == stream
+def big(tag: int, vr: str, value: bytes) -> bytes:
+    """One element in explicit VR big endian; the value is written as it is."""
+    head = struct.pack(">HH", tag >> 16, tag & 0xFFFF) + vr.encode()
+    if vr in ("UN", "SQ", "OB", "OW"):
+        return head + struct.pack(">HI", 0, len(value)) + value
+    return head + struct.pack(">H", len(value)) + value
+
+
+def test_in_big_endian_a_un_value_is_little_endian_and_turns(annotator: Annotator) -> None:
+    creator = big(0x00190010, "LO", b"ATLAS TEST")
+    value = struct.pack("<3d", 1.5, 2.5, 3.5)
+    stream = creator + big(0x00191001, "UN", b"\x24\0") + big(0x00191003, "UN", b"text")
+    stream += big(0x00191006, "UN", value) + big(0x00191099, "UN", b"\x24\0")
+    out, annotation = annotate(annotator, stream, syntax=EXPLICIT_VR_BIG_ENDIAN)
+    assert out == (
+        creator
+        + big(0x00191001, "US", b"\0\x24")
+        + big(0x00191003, "LO", b"text")
+        + big(0x00191006, "FD", struct.pack(">3d", 1.5, 2.5, 3.5))
+        + big(0x00191099, "UN", b"\x24\0")
+    )
+    assert [e.value for e in annotation.elements()][:3] == [[36], ["text"], [1.5, 2.5, 3.5]]
+    again, _ = annotate(annotator, out, syntax=EXPLICIT_VR_BIG_ENDIAN)
+    assert again == out
+
+
+def test_in_big_endian_a_value_that_had_its_vr_is_reported_right(annotator: Annotator) -> None:
+    stream = big(0x00190010, "LO", b"ATLAS TEST") + big(0x00191001, "US", b"\0\x24")
+    _, annotation = annotate(annotator, stream, syntax=EXPLICIT_VR_BIG_ENDIAN)
+    assert annotation.elements()[0].value == [36]
+
+
+def test_in_big_endian_an_unknown_sequence_is_re_encoded(annotator: Annotator) -> None:
+    creator = big(0x00190010, "LO", b"ATLAS TEST")
+    content = item(
+        implicit(0x00280010, b"\x40\0"),
+        implicit(0x00190010, b"ATLAS TEST"),
+        implicit(0x00191001, b"\x24\0"),
+    )
+    out, _ = annotate(annotator, creator, big(0x00191005, "UN", content),
+                      syntax=EXPLICIT_VR_BIG_ENDIAN)  # fmt: skip
+    inner = big(0x00280010, "US", b"\0\x40")
+    # The elements of the item stay in the order in which they came.
+    inner += creator + big(0x00191001, "US", b"\0\x24")
+    framed = struct.pack(">HHI", 0xFFFE, 0xE000, len(inner)) + inner
+    assert out == creator + big(0x00191005, "SQ", framed)
+
+
+def deflate(data: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(data) + stream.flush()
+
+
+def test_a_deflated_object_is_inflated_annotated_and_deflated(annotator: Annotator) -> None:
+    stream = CREATOR + un(0x00191001, b"\x24\0") + PIXELS
+    out, annotation = annotate(
+        annotator, deflate(stream), syntax=DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+    )
+    assert annotation.changed
+    assert len(out) % 2 == 0
+    assert zlib.decompressobj(-15).decompress(out) == (
+        CREATOR + element(0x00191001, "US", b"\x24\0") + PIXELS
+    )
+
+
+@pytest.mark.parametrize("damage", [slice(None, -4), slice(1, None)])
+def test_a_deflated_object_that_cannot_be_inflated_comes_back(
+    annotator: Annotator, damage: slice
+) -> None:
+    data = deflate(CREATOR + un(0x00191001, b"\x24\0") + PIXELS)[damage]
+    out, annotation = annotate(annotator, data, syntax=DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+    assert out == data
     assert annotation.error is not None
+
+
+def test_a_deflated_object_without_unknown_elements_comes_back_as_it_was(
+    annotator: Annotator,
+) -> None:
+    data = deflate(MODALITY) + b"\0"
+    out, annotation = annotate(annotator, data, syntax=DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+    assert out == data
+    assert annotation.identity.modality == "MR"
 
 
 @pytest.mark.parametrize(
