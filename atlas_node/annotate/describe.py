@@ -15,7 +15,7 @@ from typing import Final
 from atlas_dictionary import Entry
 from atlas_node import __version__
 from atlas_node.annotate.verify import multiplicity
-from atlas_node.annotate.walk import CONTRIBUTIONS, DEFINITIONS, Edit, Finding, Place, Walk
+from atlas_node.annotate.walk import CONTRIBUTIONS, DEFINITIONS, Edit, Finding, Found, Place, Walk
 from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.header import LITTLE_ENDIAN, ByteOrder, explicit_header, item_header
 from atlas_node.encoding.vr import MAX_LENGTH
@@ -27,8 +27,8 @@ _MAX_NAME: Final = 256
 _FORMAT: Final = {"US": "H", "UL": "I"}
 
 
-def describe(walk: Walk) -> list[Edit]:
-    """Return the edits of `walk` with those that describe what it decoded.
+def describe(walk: Walk, findings: list[Found]) -> list[Edit]:
+    """Return the edits of `walk` with those that describe what `findings` say was decoded.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def describe(walk: Walk) -> list[Edit]:
         When a sequence that is there already would become too long for its length.
     """
     encoder = _Encoder(walk.order)
-    definitions = b"".join(_definitions(walk, encoder))
+    definitions = b"".join(_definitions(findings, encoder))
     if not definitions:
         return walk.edits
     edits = _Edits(walk, encoder)
@@ -118,10 +118,10 @@ class _Encoder:
         return item_header(len(content), self._order) + content
 
 
-def _definitions(walk: Walk, encoder: _Encoder) -> Iterator[bytes]:
+def _definitions(findings: list[Found], encoder: _Encoder) -> Iterator[bytes]:
     """Yield an item for each block of which an element was decoded, in the order of tags."""
     blocks: dict[tuple[int, str], dict[int, tuple[str, Entry]]] = {}
-    for finding in map(Finding._make, walk.findings):
+    for finding in map(Finding._make, findings):
         block, definition = finding.block, finding.definition
         if finding.choice.status is ElementStatus.DECODED and block and definition:
             elements = blocks.setdefault((finding.group, block.creator), {})

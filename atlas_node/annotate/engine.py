@@ -23,12 +23,18 @@ from atlas_node.annotate.walk import Edit, Finding, Found, Walk
 from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.deflate import deflated, inflated
 from atlas_node.encoding.header import BIG_ENDIAN, tag_text
-from atlas_node.encoding.transfer_syntax import transfer_syntax
+from atlas_node.encoding.implicit import without_vrs
+from atlas_node.encoding.transfer_syntax import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    transfer_syntax,
+)
 from atlas_node.errors import MalformedStreamError
 from atlas_node.model import ElementRecord, ElementStatus, Identity, Policy
 
 Buffer = bytes | bytearray | memoryview
 
+_CONVERTIBLE: Final = {EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN}
 _MAX_REPORTED: Final = 4096
 """More bytes than a report shows of any value."""
 
@@ -42,8 +48,10 @@ class Annotation:
     ----------
     pieces : list of bytes or memoryview
         The annotated data set in order; those that did not change are views of the input.
+    transfer_syntax_uid : str
+        How `pieces` are encoded.
     changed : bool
-        Whether it differs from the input.
+        Whether they differ from the input.
     error : str or None
         Why the object could not be annotated.
     identity : Identity
@@ -56,6 +64,7 @@ class Annotation:
         root: Scope,
         pieces: list[bytes | memoryview],
         findings: list[Found],
+        transfer_syntax_uid: str,
         *,
         changed: bool,
         error: str | None = None,
@@ -64,6 +73,7 @@ class Annotation:
         self._big_endian = walk.order is BIG_ENDIAN
         self._found = findings
         self.pieces = pieces
+        self.transfer_syntax_uid = transfer_syntax_uid
         self.changed = changed
         self.error = error
         self.identity = _identity(walk, root)
@@ -123,7 +133,13 @@ class Annotator:
         self._blocks = Blocks(dictionary)
         self._inherit = inherit_creators
 
-    def annotate(self, data: Buffer, transfer_syntax_uid: str, policy: Policy) -> Annotation:
+    def annotate(
+        self,
+        data: Buffer,
+        transfer_syntax_uid: str,
+        policy: Policy,
+        deliver_as: str | None = None,
+    ) -> Annotation:
         """Annotate one encoded data set, without file meta information.
 
         Parameters
@@ -131,47 +147,85 @@ class Annotator:
         data : bytes, bytearray or memoryview
             The data set as it was received.
         transfer_syntax_uid : str
-            How it is encoded; one in implicit VR is decoded for the records alone.
+            How it is encoded.
         policy : Policy
             `OBSERVE` leaves every byte as it was.
+        deliver_as : str or None
+            Transfer syntax of `pieces`; None: that of `data`. Explicit VR little endian for data
+            in implicit VR, whose elements only then get a VR that others see; or implicit VR for
+            data in uncompressed explicit VR little endian.
+
+        Raises
+        ------
+        ValueError
+            When `deliver_as` asks for anything else.
         """
+        if deliver_as == transfer_syntax_uid:
+            deliver_as = None
+        if deliver_as and {deliver_as, transfer_syntax_uid} != _CONVERTIBLE:
+            raise ValueError(f"{transfer_syntax_uid} cannot be delivered as {deliver_as}")
         syntax = transfer_syntax(transfer_syntax_uid)
         received = memoryview(data)
         walk = Walk(received, self._blocks, self._inherit)
+        walk.describing = policy is Policy.DESCRIBE
         root = Scope()
         try:
             if syntax.deflated:
                 walk.view = memoryview(inflated(received))
             if syntax.big_endian:
                 walk.order = BIG_ENDIAN
-            walk.describing = policy is Policy.DESCRIBE
             if syntax.implicit:
-                reencode_data_set(walk, root, 0, len(walk.view), delimited=False)
+                pieces = self._read_implicit(walk, root, policy, deliver_as)
             else:
-                walk_data_set(walk, root, 0, len(walk.view), delimited=False)
-            edits = _permitted(walk, policy)
+                pieces = self._read_explicit(walk, root, policy, deliver_as)
         except MalformedStreamError as error:
-            return Annotation(walk, root, [received], [], changed=False, error=str(error))
+            return Annotation(
+                walk, root, [received], [], transfer_syntax_uid, changed=False, error=str(error)
+            )
         findings = walk.findings
         if walk.signed:
-            findings = [_held_back(finding) for finding in findings]
-        pieces: list[bytes | memoryview] = [received]
-        if edits:
-            pieces = list(_splice(walk.view, edits))
-        if edits and syntax.deflated:
+            findings = [_held_back(found) for found in findings]
+        if not pieces:
+            return Annotation(walk, root, [received], findings, transfer_syntax_uid, changed=False)
+        if syntax.deflated:
             pieces = [deflated(pieces)]
-        return Annotation(walk, root, pieces, findings, changed=bool(edits))
+        return Annotation(
+            walk, root, pieces, findings, deliver_as or transfer_syntax_uid, changed=True
+        )
+
+    def _read_explicit(
+        self, walk: Walk, root: Scope, policy: Policy, deliver_as: str | None
+    ) -> list[bytes | memoryview]:
+        """Walk an object in explicit VR; return its new pieces, none where it stays."""
+        walk_data_set(walk, root, 0, len(walk.view), delimited=False)
+        edits = walk.edits
+        if walk.signed or policy is Policy.OBSERVE:
+            edits = []
+        elif policy is Policy.DESCRIBE and edits:
+            edits = describe(walk, walk.findings)
+        pieces = list(_splice(walk.view, edits)) if edits else []
+        if deliver_as is not None:
+            pieces = without_vrs(b"".join(pieces) if pieces else walk.view)
+        return pieces
+
+    def _read_implicit(
+        self, walk: Walk, root: Scope, policy: Policy, deliver_as: str | None
+    ) -> list[bytes | memoryview]:
+        """Walk an object in implicit VR; return it in explicit VR where that is wanted."""
+        chunks = reencode_data_set(walk, root, 0, len(walk.view), delimited=False).chunks
+        if deliver_as is None or walk.signed or policy is Policy.OBSERVE:
+            return []
+        if policy is not Policy.DESCRIBE:
+            return chunks
+        # Where descriptions belong is seen by a second walk, over what the first has written.
+        written = Walk(memoryview(b"".join(chunks)), self._blocks, self._inherit, describing=True)
+        walk_data_set(written, Scope(), 0, len(written.view), delimited=False)
+        written.edits.clear()
+        return list(_splice(written.view, describe(written, walk.findings)))
 
     def identify(self, data: Buffer, transfer_syntax_uid: str) -> Identity:
         """Return what an object says of itself, as far as its bytes can be read."""
         return self.annotate(data, transfer_syntax_uid, Policy.OBSERVE).identity
-
-
-def _permitted(walk: Walk, policy: Policy) -> list[Edit]:
-    """Return the edits that the object and the policy allow."""
-    if walk.signed or policy is Policy.OBSERVE:
-        return []
-    return describe(walk) if policy is Policy.DESCRIBE and walk.edits else walk.edits
 
 
 def _held_back(found: Found) -> Found:

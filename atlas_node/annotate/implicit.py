@@ -209,10 +209,24 @@ def _writable(size: int, position: int) -> int:
     return size
 
 
+def _certain(vr: str, scope: Scope) -> str:
+    """Return one VR for those that PS3.6 leaves open (PS3.5 A.1); ``UN`` where nothing says which.
+
+    What may be OW is OW in implicit VR; ``US or SS`` follows the pixel representation.
+    """
+    if " or " not in vr:
+        return vr
+    if vr.endswith("OW"):
+        return "OW"
+    if scope.signed_pixels is None:
+        return "UN"
+    return "SS" if scope.signed_pixels else "US"
+
+
 def _standard(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) -> int:
     """Re-encode one standard element; return the offset behind it."""
     tag = header.group << 16 | header.element
-    vr = "UL" if header.element == 0 else walk.blocks.standard_vr(tag)
+    vr = "UL" if header.element == 0 else _certain(walk.blocks.standard_vr(tag), scope)
     if vr == "SQ":
         if tag in NOTABLE:
             walk.notable(scope, tag, header.start, header.start)

@@ -50,7 +50,7 @@ class Blocks:
     def __init__(self, dictionary: Dictionary) -> None:
         self._dictionary = dictionary
         self._blocks: dict[tuple[bytes, int], Block] = {}
-        self._public: dict[int, str] = {}
+        self._standard: dict[int, str] = {}
 
     def reserved_by(self, creator: bytes, group: int) -> Block:
         """Return the block that a private creator's value reserves in `group`."""
@@ -65,24 +65,13 @@ class Blocks:
         return block
 
     def standard_vr(self, tag: int) -> str:
-        """Return the VR of a standard element in implicit VR; ``UN`` where it is not certain.
-
-        ``OB or OW`` is OW in implicit VR (PS3.5 A.1). ``US or SS`` depends on the pixel
-        representation of the image that it belongs to, which an item seldom carries.
-        """
-        vr = self._public.get(tag)
+        """Return the VR of a standard element: one, several such as ``US or SS``, or ``UN``."""
+        vr = self._standard.get(tag)
         if vr is None:
-            if len(self._public) >= _MAX_REMEMBERED:
-                self._public.clear()
+            if len(self._standard) >= _MAX_REMEMBERED:
+                self._standard.clear()
             entry = self._dictionary.public(tag)
-            candidates = {candidate.vr for candidate in entry.candidates} if entry else set()
-            if entry is None:
-                vr = "UN"
-            elif len(candidates) > 1:
-                vr = "OW" if candidates == {"OB", "OW"} else "UN"
-            else:
-                vr = entry.vr
-            self._public[tag] = vr
+            vr = self._standard[tag] = "UN" if entry is None else entry.vr
         return vr
 
 
@@ -99,9 +88,13 @@ class Scope:
         By group << 8 | block number.
     encodings : tuple of str
         Codecs of the character set in force; an item inherits it (PS3.3 C.12.1.1.2).
+    signed_pixels : bool or None
+        Whether (0028,0103) says that pixels are signed; None where nothing says so.
     """
 
-    __slots__ = ("blocks", "depth", "element", "encodings", "group", "item", "parent")
+    __slots__ = (
+        "blocks", "depth", "element", "encodings", "group", "item", "parent", "signed_pixels",
+    )  # fmt: skip
 
     def __init__(
         self, parent: Scope | None = None, group: int = 0, element: int = 0, item: int = 0
@@ -113,6 +106,7 @@ class Scope:
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.blocks: dict[int, Block] = {}
         self.encodings: Encodings = DEFAULT_REPERTOIRE if parent is None else parent.encodings
+        self.signed_pixels: bool | None = None if parent is None else parent.signed_pixels
 
     def declare_character_set(self, value: bytes) -> None:
         """Take the value of (0008,0005) for this data set and the items in it."""

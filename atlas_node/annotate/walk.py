@@ -42,7 +42,8 @@ IDENTITY: Final = frozenset(
         0x00100020, 0x00181020, 0x0020000D, 0x0020000E,
     )
 )  # fmt: skip
-NOTABLE: Final = IDENTITY | SIGNATURES | {SPECIFIC_CHARACTER_SET}
+PIXEL_REPRESENTATION: Final = 0x00280103
+NOTABLE: Final = IDENTITY | SIGNATURES | {SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION}
 """Standard elements that `Walk.notable` looks at."""
 
 _MAX_IDENTITY_LENGTH: Final = 1024
@@ -238,6 +239,9 @@ class Walk:
         """Look at a standard element that says something of the whole object or data set."""
         if tag == SPECIFIC_CHARACTER_SET:
             scope.declare_character_set(self.view[start:stop].tobytes())
+        elif tag == PIXEL_REPRESENTATION:
+            # Of its two bytes, 0 or 1 in either order, one or none is set.
+            scope.signed_pixels = any(self.view[start:stop])
         elif tag in SIGNATURES:
             self.signed = True
         elif scope.parent is None and tag in IDENTITY:
