@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from atlas_node.annotate.definition import Choice, Definition
+from atlas_node.annotate.definition import Choice, Definition, Equipment
 from atlas_node.model import ElementStatus
 
 
-def choose(definition: Definition | None, remark: str, misfit_of: Callable[[str], str]) -> Choice:
+def choose(
+    definition: Definition | None,
+    remark: str,
+    equipment: Callable[[], Equipment],
+    misfit_of: Callable[[str], str],
+) -> Choice:
     """Choose the VR of one element.
 
     Parameters
@@ -22,18 +27,16 @@ def choose(definition: Definition | None, remark: str, misfit_of: Callable[[str]
         None when the dictionary has no entry, or no block is reserved.
     remark : str
         What the search for the block had to say; it ends up in the record.
+    equipment : callable
+        Returns the device, for evidence that depends on it.
     misfit_of : callable
         Says why the bytes do not fit a VR; empty when they do.
     """
     if definition is None:
         return Choice("UN", ElementStatus.UNKNOWN, remark or "the dictionary has no entry for it")
     candidates = definition.candidates
-    if len(candidates) == 1:
-        vr = candidates[0].vr
-        reason = misfit_of(vr)
-        if reason:
-            return Choice("UN", ElementStatus.REFUSED, f"not {vr}: {reason}")
-        return definition.decoded._replace(reason=remark) if remark else definition.decoded
+    if definition.conditional:
+        candidates = definition.candidates_for(equipment())
     if not candidates:
         return Choice("UN", ElementStatus.UNKNOWN, "the dictionary names it without a VR")
     reasons = {candidate.vr: misfit_of(candidate.vr) for candidate in candidates}

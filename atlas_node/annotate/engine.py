@@ -8,7 +8,6 @@ cannot read an object to its end the object comes back unchanged with the reason
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
 from atlas_dictionary import Dictionary
@@ -203,7 +202,7 @@ class Annotator:
             edits = []
         elif policy is Policy.DESCRIBE and edits:
             edits = describe(walk, walk.findings)
-        pieces = list(_splice(walk.view, edits)) if edits else []
+        pieces = _splice(walk.view, edits) if edits else []
         if deliver_as is not None:
             pieces = without_vrs(b"".join(pieces) if pieces else walk.view)
         return pieces
@@ -221,7 +220,7 @@ class Annotator:
         written = Walk(memoryview(b"".join(chunks)), self._blocks, self._inherit, describing=True)
         walk_data_set(written, Scope(), 0, len(written.view), delimited=False)
         written.edits.clear()
-        return list(_splice(written.view, describe(written, walk.findings)))
+        return _splice(written.view, describe(written, walk.findings))
 
     def identify(self, data: Buffer, transfer_syntax_uid: str) -> Identity:
         """Return what an object says of itself, as far as its bytes can be read."""
@@ -234,15 +233,17 @@ def _held_back(found: Found) -> Found:
     return (*found[:-1], Choice("UN", ElementStatus.REFUSED, _SIGNED))
 
 
-def _splice(view: memoryview, edits: list[Edit]) -> Iterator[bytes | memoryview]:
+def _splice(view: memoryview, edits: list[Edit]) -> list[bytes | memoryview]:
+    pieces: list[bytes | memoryview] = []
     position = 0
     for start, stop, replacement in edits:
         if start > position:
-            yield view[position:start]
-        yield replacement
+            pieces.append(view[position:start])
+        pieces.append(replacement)
         position = stop
     if position < len(view):
-        yield view[position:]
+        pieces.append(view[position:])
+    return pieces
 
 
 def _identity(walk: Walk, root: Scope) -> Identity:

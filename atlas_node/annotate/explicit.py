@@ -65,8 +65,10 @@ def walk_data_set(  # noqa: PLR0912, PLR0915 - one loop: a call an element costs
         walk.order.element.unpack_from,
         walk.order.length.unpack_from,
     )
-    is_object, sure = scope.parent is None, walk.order is LITTLE_ENDIAN
-    blocks, edits, findings = scope.blocks, walk.edits, walk.findings
+    is_object = scope.parent is None
+    # In big endian every value has to be turned: nothing goes the short way.
+    blocks = scope.blocks if walk.order is LITTLE_ENDIAN else {}
+    edits, findings = walk.edits, walk.findings
     pack_length = walk.order.short_length.pack
     current, group_length = -1, _GroupLength(walk, is_object)
     last_header = end - 8
@@ -76,7 +78,7 @@ def walk_data_set(  # noqa: PLR0912, PLR0915 - one loop: a call an element costs
         group, element, vr, length = unpack(view, position)
         start = position + 8
         if vr not in SHORT_FORM:
-            if vr == b"UN" and group & 1 and sure and element > 0x0FFF and start + 4 <= end:
+            if vr == b"UN" and start + 4 <= end:
                 # The common case of all: an element of a known block whose value surely fits.
                 # What is not sure at a glance goes the long way below, which comes to the same.
                 block = blocks.get(group << 8 | element >> 8)
@@ -89,7 +91,7 @@ def walk_data_set(  # noqa: PLR0912, PLR0915 - one loop: a call an element costs
                         definition is not None
                         and stop <= end
                         and (
-                            length == definition.sure_length
+                            length in definition.sure_lengths
                             or (
                                 definition.sure_match is not None
                                 and not length & 1
@@ -297,7 +299,7 @@ def _undefined_length(walk: Walk, scope: Scope, header: Header, end: int, meanin
     else:
         content = reencode_items(walk, scope, header, end)
         stop = content.stop
-    choice = choose(meaning.definition, meaning.remark, undefined_length_misfit)
+    choice = choose(meaning.definition, meaning.remark, walk.equipment, undefined_length_misfit)
     _settle(walk, scope, header, stop, meaning, choice, content, mark)
     return stop
 
@@ -322,7 +324,7 @@ def _defined_length(walk: Walk, scope: Scope, header: Header, stop: int, meaning
             return f"the value is no sequence: {error}"
         return ""
 
-    choice = choose(meaning.definition, meaning.remark, misfit_of)
+    choice = choose(meaning.definition, meaning.remark, walk.equipment, misfit_of)
     _settle(walk, scope, header, stop, meaning, choice, content, mark)
     return stop
 

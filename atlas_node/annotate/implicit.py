@@ -276,10 +276,10 @@ def _private(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) -
     if header.undefined:
         content = reencode_items(walk, scope, header, end)
         stop = content.stop
-        choice = choose(meaning.definition, meaning.remark, undefined_length_misfit)
+        choice = choose(meaning.definition, meaning.remark, walk.equipment, undefined_length_misfit)
     else:
         stop = value_end(header, end)
-        choice = choose(meaning.definition, meaning.remark, misfit_of)
+        choice = choose(meaning.definition, meaning.remark, walk.equipment, misfit_of)
     if choice.vr == "SQ" and content is not None:
         out.sequence(header, content)
     else:

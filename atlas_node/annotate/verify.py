@@ -54,6 +54,7 @@ _SURE_VALUE: Final[dict[str, str]] = {
     "SH": _ASCII + r"{0,16}",
     "UI": r"(?=[0-9.]{0,64}(?:\\|\x00?\Z))(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*\x00?",
 }
+_MAX_SURE_COUNT: Final = 64
 _SYNTAX: Final = {vr: re.compile(rf"{one}(?:\\{one})*") for vr, one in _ONE_VALUE.items()} | {
     vr: re.compile(whole) for vr, whole in _WHOLE_VALUE.items()
 }
@@ -110,11 +111,13 @@ def multiplicity(vm: str) -> Multiplicity | None:
     return Multiplicity(low, None, int(match[3] or 1))
 
 
-def fixed_length(vr: str, vm: Multiplicity | None) -> int:
-    """Return the length that every value of `vr` with a fixed number of values has, or -1."""
-    if vr in UNIT and vm is not None and vm.low == vm.high:
-        return UNIT[vr] * vm.low
-    return -1
+def sure_lengths(vr: str, vm: Multiplicity | None) -> frozenset[int]:
+    """Return lengths of values that surely fit a VR whose values have a fixed size; else none."""
+    unit = UNIT.get(vr)
+    if unit is None:
+        return frozenset()
+    counts = range(_MAX_SURE_COUNT + 1)
+    return frozenset(unit * count for count in counts if vm is None or vm.allows(count))
 
 
 def sure_match(vr: str, vm: Multiplicity | None) -> Callable[[Any, int, int], Any] | None:

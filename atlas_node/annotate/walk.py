@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from atlas_node.annotate.definition import Choice, Definition
+from atlas_node.annotate import in_band
+from atlas_node.annotate.definition import Choice, Definition, Equipment
 from atlas_node.annotate.scope import Block, Blocks, Scope
 from atlas_node.annotate.verify import misfit
 from atlas_node.encoding.header import (
@@ -43,7 +44,9 @@ IDENTITY: Final = frozenset(
     )
 )  # fmt: skip
 PIXEL_REPRESENTATION: Final = 0x00280103
-NOTABLE: Final = IDENTITY | SIGNATURES | {SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION}
+NOTABLE: Final = (
+    IDENTITY | SIGNATURES | in_band.TAGS | {SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION}
+)
 """Standard elements that `Walk.notable` looks at."""
 
 _MAX_IDENTITY_LENGTH: Final = 1024
@@ -145,6 +148,8 @@ class Walk:
         Where `DEFINITIONS` and `CONTRIBUTIONS` stand in the object itself; absent: at its end.
     group_lengths : dict of int to int
         Offsets of the values of those group lengths in the object itself that are true.
+    own : InBandDefinitions or None
+        What the object itself says of its private elements.
     signed : bool
         Whether the object holds a digital signature or a MAC (PS3.15 annex C).
     """
@@ -159,7 +164,13 @@ class Walk:
     identity: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
     group_lengths: dict[int, int] = field(default_factory=dict)
+    own: in_band.InBandDefinitions | None = None
     signed: bool = False
+
+    def equipment(self) -> Equipment:
+        """Return the device that made the object, as far as the walk has read."""
+        parts = (self.identity.get(tag, b"") for tag in (0x00080070, 0x00081090, 0x00181020))
+        return Equipment(*(part.decode("latin-1").strip("\0 ") for part in parts))
 
     def edit(self, start: int, stop: int, replacement: bytes) -> None:
         """Note that the bytes from `start` to `stop` give way to `replacement`."""
@@ -224,9 +235,11 @@ class Walk:
         creator = value.tobytes().strip(b"\0 ")
         if not creator:
             return False
-        scope.blocks[header.group << 8 | header.element] = self.blocks.reserved_by(
-            creator, header.group
-        )
+        block = self.blocks.reserved_by(creator, header.group)
+        if self.own is not None:
+            own = self.own.of_block(block.creator, header.group)
+            block = Block(block.creator, block.known, dict(own)) if own else block
+        scope.blocks[header.group << 8 | header.element] = block
         return not misfit("LO", value, None, scope.encodings)
 
     def pass_by(self, tag: int, position: int) -> None:
@@ -244,6 +257,10 @@ class Walk:
             scope.signed_pixels = any(self.view[start:stop])
         elif tag in SIGNATURES:
             self.signed = True
+        elif tag in in_band.TAGS:
+            if self.own is None:
+                self.own = in_band.InBandDefinitions(self.order)
+            self.own.note(scope, tag, self.view[start:stop])
         elif scope.parent is None and tag in IDENTITY:
             stop = min(stop, start + _MAX_IDENTITY_LENGTH)
             self.identity[tag] = self.view[start:stop].tobytes()
