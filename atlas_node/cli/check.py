@@ -130,7 +130,7 @@ def _print_table(findings: list[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "Part", "Name", "Address", "Result", "ms"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "ms" else "left")
     for it in findings:

@@ -155,7 +155,7 @@ def _print_table(headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> 
 
     from atlas_node.log import visible
 
-    table = Table(box=None, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:

@@ -1,0 +1,32 @@
+"""Which transfer syntax is taken of those that a peer proposes for one presentation context.
+
+pynetdicom's storage service takes every SOP class and, of several transfer syntaxes, the first
+proposed. Here the proposal is put into our order first. The rule: what the sender would rather
+send is taken, except that an encoding that names the VRs, and is not big endian, goes before one
+that does not: in an implicit VR stream no private element has a VR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+
+_LAST = (ImplicitVRLittleEndian, ExplicitVRBigEndian)
+
+
+def preferred(proposed: Sequence[UID]) -> list[UID]:
+    """Return the proposed transfer syntaxes, the one to take first."""
+    return sorted(proposed, key=lambda syntax: _LAST.index(syntax) + 1 if syntax in _LAST else 0)
+
+
+def put_in_order(request: A_ASSOCIATE) -> None:
+    """Put the proposal of every presentation context of an association request into our order."""
+    for context in request.presentation_context_definition_list:
+        if len(context.transfer_syntax) > 1:
+            context.transfer_syntax = [*preferred(context.transfer_syntax)]

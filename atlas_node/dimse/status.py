@@ -1,0 +1,72 @@
+"""DIMSE statuses: what we answer for an error of ours, and what a peer's answer means.
+
+Statuses of C-STORE are in PS3.4 B.2.3, general ones in PS3.7 annex C.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from pydicom.dataset import Dataset
+from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
+
+from atlas_node.errors import SpoolError, SpoolFullError
+
+SUCCESS: Final = 0x0000
+NOT_AUTHORIZED: Final = 0x0124
+PROCESSING_FAILURE: Final = 0x0110
+OUT_OF_RESOURCES: Final = 0xA700
+CANNOT_UNDERSTAND: Final = 0xC000
+
+_COMMENT_LENGTH: Final = 64
+
+
+class Verdict(Enum):
+    """What a destination's answer means for the delivery."""
+
+    STORED = "stored"
+    LATER = "later"
+    REFUSED = "refused"
+
+
+def answer(status: int, comment: str = "") -> Dataset:
+    """Return the status elements of a response; a comment is cut to what an LO holds."""
+    response = Dataset()
+    response.Status = status
+    if comment:
+        response.ErrorComment = comment[:_COMMENT_LENGTH]
+    return response
+
+
+def refusal(error: Exception) -> Dataset:
+    """Return the answer to a C-STORE request that `error` kept from being accepted."""
+    if isinstance(error, SpoolFullError):
+        return answer(OUT_OF_RESOURCES, "the spool is full")
+    if isinstance(error, SpoolError):
+        return answer(OUT_OF_RESOURCES, "the spool cannot be written")
+    return answer(PROCESSING_FAILURE, "internal error")
+
+
+def verdict(status: int) -> Verdict:
+    """Return what a destination's status of a C-STORE response means.
+
+    A warning (B000 coercion, B006 elements discarded, B007 does not match the SOP class) says
+    that the object is stored (PS3.4 B.2.3).
+    """
+    if status == SUCCESS or code_to_category(status) == "Warning":
+        return Verdict.STORED
+    if status & 0xFF00 == OUT_OF_RESOURCES:
+        return Verdict.LATER
+    return Verdict.REFUSED
+
+
+def describe(status: int, comment: str = "") -> str:
+    """Return a destination's own status and comment as one line of printable ASCII."""
+    _, meaning = STORAGE_SERVICE_CLASS_STATUS.get(status, ("", ""))
+    text = f"status 0x{status:04X}"
+    if meaning:
+        text += f" {meaning}"
+    if comment:
+        text += f": {ascii(comment)[1:-1]}"
+    return text

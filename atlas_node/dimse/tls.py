@@ -1,0 +1,50 @@
+"""TLS contexts for DICOM associations (PS3.15 annex B), from the configuration."""
+
+from __future__ import annotations
+
+import ssl
+
+from atlas_node.config import Tls
+from atlas_node.errors import ConfigurationError
+
+
+def server_context(tls: Tls) -> ssl.SSLContext:
+    """Return the context of a listener.
+
+    Raises
+    ------
+    ConfigurationError
+        When a certificate or key cannot be used.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    _load(context, tls)
+    context.verify_mode = ssl.CERT_REQUIRED if tls.verify_peer else ssl.CERT_NONE
+    return context
+
+
+def client_context(tls: Tls) -> ssl.SSLContext:
+    """Return the context for connecting to a peer.
+
+    Raises
+    ------
+    ConfigurationError
+        When a certificate or key cannot be used.
+    """
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    if not tls.verify_peer:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    _load(context, tls)
+    return context
+
+
+def _load(context: ssl.SSLContext, tls: Tls) -> None:
+    path = tls.certificate
+    try:
+        if tls.certificate is not None:
+            context.load_cert_chain(tls.certificate, tls.key)
+        path = tls.ca
+        if tls.ca is not None:
+            context.load_verify_locations(tls.ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"tls: cannot use {path}: {error}") from error

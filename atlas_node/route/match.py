@@ -1,0 +1,82 @@
+"""Which destinations an object goes to, and under which policy.
+
+`Receiver` asks once for each object, before it is accepted. An object takes the union of all
+routes that match it. One that no route matches was sent to us all the same: it is kept as a dead
+delivery that says so, and never just disappears.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from atlas_node.config import LOG_ROUTE, Config, Match
+from atlas_node.model import Envelope, Identity
+from atlas_node.spool import Recipient
+
+NO_ROUTE: Final = "(no route)"
+"""Stands in the place of a destination for an object that no route matches."""
+
+_Values = Callable[[Envelope, Identity], Iterable[str]]
+
+_ATTRIBUTES: Final[dict[str, _Values]] = {
+    "calling_ae": lambda envelope, _: (envelope.calling_ae,),
+    "called_ae": lambda envelope, _: (envelope.called_ae,),
+    "sop_class": lambda envelope, _: (envelope.sop_class_uid,),
+    "modality": lambda _, identity: (identity.modality,),
+    "private_creator": lambda _, identity: identity.private_creators,
+    "manufacturer": lambda _, identity: (identity.manufacturer,),
+}
+_OF_IDENTITY: Final = ("modality", "private_creator", "manufacturer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    tests: tuple[tuple[_Values, re.Pattern[str]], ...]
+    destinations: tuple[str, ...]
+
+    def matches(self, envelope: Envelope, identity: Identity) -> bool:
+        return all(
+            any(pattern.fullmatch(value) for value in values(envelope, identity))
+            for values, pattern in self.tests
+        )
+
+
+class Router:
+    """The routes of a configuration, ready to be asked; it keeps no state.
+
+    Attributes
+    ----------
+    needs_identity : bool
+        Whether any route looks at what the object says of itself.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._rules = [_Rule(_tests(route.match), route.to) for route in config.routes]
+        self._policies = {
+            it.name: it.policy or config.annotate.policy for it in config.destinations
+        }
+        self._default_policy = config.annotate.policy
+        self.needs_identity = any(
+            getattr(route.match, attribute) for route in config.routes for attribute in _OF_IDENTITY
+        )
+
+    def recipients(self, envelope: Envelope, identity: Identity) -> tuple[Recipient, ...]:
+        """Return where an object goes; nothing when it is only recorded in the log."""
+        matching = [rule for rule in self._rules if rule.matches(envelope, identity)]
+        if not matching:
+            return (Recipient(NO_ROUTE, self._default_policy, "no route matches the object"),)
+        names = dict.fromkeys(name for rule in matching for name in rule.destinations)
+        names.pop(LOG_ROUTE, None)
+        return tuple(Recipient(name, self._policies[name]) for name in names)
+
+
+def _tests(match: Match) -> tuple[tuple[_Values, re.Pattern[str]], ...]:
+    return tuple(
+        (values, re.compile("|".join(map(fnmatch.translate, patterns)), re.IGNORECASE))
+        for attribute, values in _ATTRIBUTES.items()
+        if (patterns := getattr(match, attribute))
+    )

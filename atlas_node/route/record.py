@@ -1,0 +1,125 @@
+"""The last reader of the spool: writes what was received, decoded and delivered into the log.
+
+One thread of a worker runs a `Recorder`. The log may be slow, full or away: that holds up neither
+receiving nor delivery, the objects wait in the spool until the log has them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from atlas_node.annotate import Annotator
+from atlas_node.errors import LogError, SpoolError
+from atlas_node.log import LogStore
+from atlas_node.model import AnnotatedObject, DeliveryRecord, Identity, Policy
+from atlas_node.spool import Change, Entry, Spool
+
+_BATCH: Final = 64
+_POLL: Final = 5.0
+_FIRST_DELAY: Final = 0.5
+_MAX_DELAY: Final = 30.0
+
+_logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Brings the log up to date with one spool, in a thread of its own.
+
+    Parameters
+    ----------
+    spool : Spool
+    store : LogStore
+    annotator : callable
+        Returns the annotator in force.
+    policy : Policy
+        For objects that go to no destination.
+    """
+
+    def __init__(
+        self, spool: Spool, store: LogStore, annotator: Callable[[], Annotator], policy: Policy
+    ) -> None:
+        self._spool = spool
+        self._store = store
+        self._annotator = annotator
+        self._policy = policy
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._batch = _BATCH
+        self._delay = 0.0
+
+    def start(self) -> None:
+        """Begin to record."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Record what is there and end; what the log does not take stays in the spool."""
+        self._stopping.set()
+        self._spool.wake()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            stopping = self._stopping.is_set()
+            changes = self._spool.unrecorded(self._batch, 0.0 if stopping else _POLL)
+            if changes and self._record(changes):
+                continue
+            if stopping:
+                return
+            self._stopping.wait(self._delay)
+
+    def _record(self, changes: Sequence[Change]) -> bool:
+        objects = [self._annotate(change.entry) for change in changes if change.new]
+        deliveries: list[tuple[str, DeliveryRecord]] = [
+            (change.entry.object_id, record) for change in changes for record in change.deliveries
+        ]
+        try:
+            self._store.record(objects, deliveries)
+        except LogError as error:
+            if not self._delay:
+                _logger.error("the annotation log is behind, objects wait in the spool: %s", error)
+            # One at a time from here, the failed one last: what the log cannot take of one
+            # object does not keep the others out of it.
+            self._batch = 1
+            self._spool.postpone(changes[0])
+            self._delay = min(_MAX_DELAY, self._delay * 2 or _FIRST_DELAY)
+            return False
+        if self._delay:
+            _logger.info("the annotation log takes records again")
+        self._spool.recorded(changes)
+        self._batch = min(_BATCH, self._batch * 2)
+        self._delay = 0.0
+        return True
+
+    def _annotate(self, entry: Entry) -> AnnotatedObject:
+        policy = entry.recipients[0].policy if entry.recipients else self._policy
+        envelope = entry.envelope
+        try:
+            annotation = self._annotator().annotate(
+                self._spool.read(entry), envelope.transfer_syntax_uid, policy
+            )
+        except SpoolError as error:
+            return AnnotatedObject(
+                object_id=entry.object_id,
+                envelope=envelope,
+                identity=Identity(
+                    sop_class_uid=envelope.sop_class_uid,
+                    sop_instance_uid=envelope.sop_instance_uid,
+                ),
+                size=entry.size,
+                changed=False,
+                error=str(error),
+                counts={},
+            )
+        return AnnotatedObject(
+            object_id=entry.object_id,
+            envelope=envelope,
+            identity=annotation.identity,
+            size=entry.size,
+            changed=annotation.changed,
+            error=annotation.error,
+            counts=annotation.counts,
+            elements=annotation.elements(),
+        )

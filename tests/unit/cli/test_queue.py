@@ -1,0 +1,129 @@
+import json
+from dataclasses import replace
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from atlas_node.cli import app
+from atlas_node.config import SpoolSettings
+from atlas_node.errors import SpoolError
+from atlas_node.model import DeliveryStatus, Envelope, Policy
+from atlas_node.spool import Recipient, Spool
+
+ENVELOPE = Envelope(
+    received_at=1_700_000_000.0,
+    calling_ae="SCANNER",
+    called_ae="ATLAS",
+    peer="192.0.2.7",
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+    sop_instance_uid="1.2.3.4",
+    transfer_syntax_uid="1.2.840.10008.1.2.1",
+)
+
+
+@pytest.fixture
+def spool(tmp_path):
+    opened = Spool(SpoolSettings(path=tmp_path / "spool"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def queue(tmp_path):
+    """Run ``atlas-node queue`` beside the spool that is open."""
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump({"spool": {"path": "spool"}}))
+
+    def run(command, *arguments):
+        return CliRunner().invoke(app, ["queue", command, *arguments, "-c", str(path)])
+
+    return run
+
+
+@pytest.fixture
+def two_objects(spool):
+    """The first failed at one of two destinations; the peer of the second is up to mischief."""
+    recipients = [Recipient("pacs", Policy.DECODE), Recipient("archive", Policy.DECODE)]
+    mischief = replace(ENVELOPE, calling_ae="[red]\x1b[2J", sop_instance_uid="1.2.3.5")
+    ids = [spool.accept(it, b"\0\0", recipients) for it in (ENVELOPE, mischief)]
+    delivery = spool.take("pacs", 0)
+    record = replace(
+        delivery.record,
+        status=DeliveryStatus.FAILED,
+        tries=3,
+        at=1_700_000_100.0,
+        detail="PACS at 192.0.2.9:104: status 0xA900",
+        next_try_at=1_700_000_200.0,
+    )
+    spool.settle(delivery, record)
+    return ids
+
+
+def test_every_delivery_is_a_line(queue, two_objects):
+    result = queue("list")
+    assert result.exit_code == 0
+    heading, *lines = result.stdout.splitlines()
+    assert heading.split()[:2] == ["Object", "Received"]
+    assert len(lines) == 4
+    assert lines[0].split("  ")[0] == two_objects[0]
+    for part in (
+        "2023-11-14 22:13:20Z",
+        "SCANNER",
+        "1.2.3.4",
+        "failed",
+        "3",
+        "22:16:40Z",
+        "0xA900",
+    ):
+        assert part in lines[0]
+
+
+def test_what_a_peer_calls_itself_cannot_play_with_the_terminal(queue, two_objects):
+    for result in (queue("list"), queue("show", two_objects[1])):
+        assert "\x1b" not in result.stdout
+        assert r"[red]\x1b[2J" in result.stdout
+
+
+def test_json_is_one_object_a_line(queue, two_objects):
+    rows = [json.loads(line) for line in queue("list", "--json").stdout.splitlines()]
+    assert rows[0] == {
+        "object_id": two_objects[0],
+        "received_at": 1_700_000_000.0,
+        "calling_ae": "SCANNER",
+        "sop_instance_uid": "1.2.3.4",
+        "destination": "pacs",
+        "status": "failed",
+        "tries": 3,
+        "at": 1_700_000_100.0,
+        "detail": "PACS at 192.0.2.9:104: status 0xA900",
+        "next_try_at": 1_700_000_200.0,
+    }
+    assert [row["status"] for row in rows] == ["failed", "pending", "pending", "pending"]
+
+
+@pytest.mark.parametrize(("status", "count"), [("failed", 1), ("pending", 3), ("dead", 0)])
+def test_one_status_can_be_asked_for(queue, two_objects, status, count):
+    assert len(queue("list", "--json", "--status", status).stdout.splitlines()) == count
+
+
+def test_an_empty_queue_says_so(queue):
+    assert queue("list").stdout == "no deliveries\n"
+    assert queue("list", "--status", "dead").stdout == "no deliveries with status dead\n"
+    assert queue("list", "--json").stdout == ""
+
+
+def test_one_object_is_shown_with_all_its_deliveries(queue, two_objects):
+    result = queue("show", two_objects[0])
+    assert result.exit_code == 0
+    for part in ("192.0.2.7", ENVELOPE.sop_class_uid, "1.2.3.4", "pacs", "archive", "0xA900"):
+        assert part in result.stdout
+    shown = json.loads(queue("show", two_objects[0], "--json").stdout)
+    assert shown["size"] == 2
+    assert [it["destination"] for it in shown["deliveries"]] == ["pacs", "archive"]
+
+
+def test_an_object_that_is_not_there(queue, two_objects):
+    result = queue("show", "../../etc/passwd")
+    assert isinstance(result.exception, SpoolError)
+    assert "there is no object '../../etc/passwd' in the spool" in str(result.exception)

@@ -1,0 +1,78 @@
+"""An SCP on a free port that hands what it receives to the test, and a spool to deliver from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from atlas_node.config import Limits, NodeSettings, Peer, SpoolSettings, Timeouts, Tls
+from atlas_node.dimse import AccessList, StorageScp, listen
+from atlas_node.model import Envelope
+from atlas_node.spool import Spool
+from tests.fault.pacs import free_port
+
+TIMEOUTS = Timeouts(acse=3.0, dimse=3.0, network=3.0, connect=2.0)
+
+
+class Received:
+    """What the SCP handed on; `error` is raised instead of taking an object."""
+
+    def __init__(self) -> None:
+        self.objects: list[tuple[Envelope, bytes]] = []
+        self.error: Exception | None = None
+
+    def __call__(self, envelope: Envelope, data: memoryview) -> str:
+        if self.error:
+            raise self.error
+        self.objects.append((envelope, bytes(data)))
+        return "id"
+
+
+class RunningScp:
+    """A started SCP, its port and what it received."""
+
+    def __init__(self, node: NodeSettings, peers: list[Peer], max_object_bytes: int) -> None:
+        self.port = node.port
+        self.received = Received()
+        self.listener = listen(node)
+        self.scp = StorageScp(
+            node, self.listener, self.received, AccessList(peers), max_object_bytes
+        )
+        self.scp.start()
+
+    def stop(self) -> None:
+        self.scp.stop(0.0)
+        self.listener.close()
+
+
+@pytest.fixture
+def node() -> NodeSettings:
+    return NodeSettings(timeouts=TIMEOUTS)
+
+
+@pytest.fixture
+def run_scp() -> Iterator[Callable[..., RunningScp]]:
+    running: list[RunningScp] = []
+
+    def run(
+        peers: list[Peer] | None = None,
+        max_object_bytes: int = 2**30,
+        tls: Tls | None = None,
+        **node: object,
+    ) -> RunningScp:
+        settings = NodeSettings(port=free_port(), timeouts=TIMEOUTS, tls=tls, **node)
+        running.append(RunningScp(settings, peers or [], max_object_bytes))
+        return running[-1]
+
+    yield run
+    for scp in running:
+        scp.stop()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    opened = Spool(SpoolSettings(path=tmp_path / "spool", limits=Limits(min_free_bytes=1)))
+    yield opened
+    opened.close()

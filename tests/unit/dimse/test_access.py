@@ -1,0 +1,39 @@
+import pytest
+
+from atlas_node.config import Peer
+from atlas_node.dimse import AccessList
+
+BOTH = frozenset({"echo", "store"})
+
+
+def test_without_peers_everybody_may_call():
+    assert AccessList([]).services("ANYBODY", "203.0.113.9") == BOTH
+
+
+@pytest.mark.parametrize(
+    ("calling_ae", "address", "services"),
+    [
+        ("CT1", "192.0.2.7", BOTH),
+        ("CT1 ", "192.0.2.7", BOTH),
+        ("CT1", "192.0.2.8", frozenset()),
+        ("ct1", "192.0.2.7", frozenset()),
+        ("CT1", "::ffff:192.0.2.7", BOTH),
+        ("WARD", "198.51.100.200", {"echo"}),
+        ("WARD", "198.51.101.1", frozenset()),
+        ("ANYWHERE", "2001:db8::1", {"store"}),
+        ("ANYWHERE", "fe80::1%eth0", {"store"}),
+        ("OTHER", "192.0.2.7", frozenset()),
+    ],
+)
+def test_a_peer_is_an_ae_title_at_an_address(calling_ae, address, services):
+    peers = [
+        Peer(ae_title="CT1", address="192.0.2.7"),
+        Peer(ae_title="WARD", address="198.51.100.0/24", services={"echo"}),
+        Peer(ae_title="ANYWHERE", services={"store"}),
+    ]
+    assert AccessList(peers).services(calling_ae, address) == services
+
+
+def test_a_caller_that_two_entries_name_may_do_what_both_allow():
+    peers = [Peer(ae_title="A", services={"echo"}), Peer(ae_title="A", services={"store"})]
+    assert AccessList(peers).services("A", "192.0.2.1") == BOTH

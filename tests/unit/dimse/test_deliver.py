@@ -1,0 +1,310 @@
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from pydicom.uid import CTImageStorage, MRImageStorage
+from pynetdicom import _config
+
+from atlas_dictionary import open_layers
+from atlas_node.annotate import Annotator
+from atlas_node.config import Destination, Retry
+from atlas_node.dimse import Courier, settings
+from atlas_node.dimse.deliver import backoff
+from atlas_node.model import DeliveryStatus, Envelope, Policy
+from atlas_node.spool import Recipient
+from tests.fault.pacs import Pacs, ct_object, encoded
+
+EXPLICIT = "1.2.840.10008.1.2.1"
+
+
+@pytest.fixture(scope="module")
+def annotator():
+    return Annotator(open_layers((), {}))
+
+
+@pytest.fixture
+def pacs():
+    running = Pacs()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def deliver(spool, node, annotator):
+    """Start a courier to a port."""
+    running = []
+
+    def start(port, name="pacs", **changes):
+        values = {"retry": Retry(first_delay=0.05, max_delay=0.1, max_tries=3), **changes}
+        destination = Destination(name=name, ae_title="PACS", host="127.0.0.1", port=port, **values)
+        running.append(Courier(destination, node, spool, lambda: annotator))
+        running[-1].start()
+        return running[-1]
+
+    yield start
+    for courier in running:
+        courier.stop(5)
+
+
+@pytest.fixture
+def accept(spool):
+    """Put an object into the spool as a scanner would, and return its SOP Instance UID."""
+
+    def put(number=1, policy=Policy.DECODE, sop_class=CTImageStorage, to=("pacs",), data=None):
+        ds = ct_object(number)
+        envelope = Envelope(
+            1.7e9, "SCANNER", "ATLAS", "192.0.2.7", str(sop_class), str(ds.SOPInstanceUID), EXPLICIT
+        )
+        spool.accept(envelope, data or encoded(ds), [Recipient(name, policy) for name in to])
+        return str(ds.SOPInstanceUID)
+
+    return put
+
+
+def state(spool, uid, destination="pacs"):
+    for change in spool.unrecorded(1000, 0):
+        if change.entry.envelope.sop_instance_uid == uid:
+            return next(it for it in change.deliveries if it.destination == destination)
+    raise AssertionError("the object is not in the spool")
+
+
+def wait_for(spool, uid, *statuses, destination="pacs", timeout=10):
+    give_up = time.monotonic() + timeout
+    while state(spool, uid, destination).status not in statuses:
+        assert time.monotonic() < give_up, state(spool, uid, destination)
+        time.sleep(0.01)
+    return state(spool, uid, destination)
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_what_arrives_is_what_annotation_makes_of_it(
+    pacs, deliver, accept, spool, annotator, policy
+):
+    pacs.start()
+    uid = accept(policy=policy)
+    received = bytes(spool.read(spool.unrecorded(1, 0)[0].entry))
+    deliver(pacs.port)
+    record = wait_for(spool, uid, DeliveryStatus.SENT)
+    expected = b"".join(annotator.annotate(received, EXPLICIT, policy).pieces)
+    assert pacs.objects[uid] == [expected]
+    assert (expected == received) is (policy is Policy.OBSERVE)
+    assert (record.tries, record.detail, record.next_try_at) == (1, "status 0x0000", None)
+
+
+def test_bytes_that_cannot_be_annotated_arrive_as_they_were_received(pacs, deliver, accept, spool):
+    pacs.start()
+    uid = accept(data=b"\x08\x00\x60\x00CS\xff\x00MR")
+    deliver(pacs.port)
+    wait_for(spool, uid, DeliveryStatus.SENT)
+    assert pacs.objects[uid] == [b"\x08\x00\x60\x00CS\xff\x00MR"]
+
+
+def test_objects_arrive_in_order_over_one_association(pacs, deliver, accept, spool):
+    pacs.start()
+    uids = [accept(number) for number in range(20)]
+    deliver(pacs.port)
+    assert pacs.wait_for(uids)
+    assert pacs.arrived == uids
+    assert pacs.associations == 1
+
+
+def test_a_destination_that_is_down_gets_everything_in_order_when_it_is_back(
+    pacs, deliver, accept, spool, caplog
+):
+    caplog.set_level("INFO")
+    uids = [accept(number) for number in range(5)]
+    deliver(pacs.port)
+    failed = wait_for(spool, uids[0], DeliveryStatus.FAILED)
+    assert failed.detail == f"PACS at 127.0.0.1:{pacs.port}: cannot connect: Connection refused"
+    assert failed.next_try_at is not None
+    time.sleep(0.5)  # far more tries than `max_tries`: none of them was the object's fault
+    assert state(spool, uids[0]).tries == 0
+    assert {state(spool, uid).status for uid in uids[1:]} == {DeliveryStatus.PENDING}
+    pacs.start()
+    assert pacs.wait_for(uids)
+    assert pacs.arrived == uids
+    assert caplog.text.count("Connection refused; its objects wait") == 1
+    wait_for(spool, uids[-1], DeliveryStatus.SENT)
+    assert "destination pacs answers again" in caplog.text
+
+
+def test_a_destination_that_is_down_holds_up_no_other(pacs, deliver, accept, spool):
+    pacs.start()
+    down = Pacs()
+    uids = [accept(number, to=("down", "pacs")) for number in range(5)]
+    deliver(down.port, name="down")
+    deliver(pacs.port)
+    assert pacs.wait_for(uids)
+    assert not down.objects
+    assert state(spool, uids[0], "down").status in (DeliveryStatus.FAILED, DeliveryStatus.PENDING)
+
+
+@pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007])
+def test_a_warning_counts_as_stored_and_is_kept(pacs, deliver, accept, spool, status):
+    pacs.answer = lambda event: status
+    pacs.start()
+    uid = accept()
+    deliver(pacs.port)
+    record = wait_for(spool, uid, DeliveryStatus.SENT)
+    assert record.detail.startswith(f"status 0x{status:04X}")
+
+
+def test_a_refused_object_is_dead_after_its_tries_with_the_destinations_own_status(
+    pacs, deliver, accept, spool, caplog
+):
+    refused = accept(1)
+    others = [accept(number) for number in range(2, 5)]
+    pacs.answer = lambda event: (
+        0xA900 if event.request.AffectedSOPInstanceUID == refused else 0x0000
+    )
+    pacs.start()
+    deliver(pacs.port)
+    record = wait_for(spool, refused, DeliveryStatus.DEAD)
+    assert (record.tries, record.next_try_at) == (3, None)
+    assert record.detail.startswith(f"PACS at 127.0.0.1:{pacs.port}: status 0xA900")
+    assert pacs.wait_for(others)
+    assert "the delivery is dead" in caplog.text
+
+
+def test_a_destination_out_of_resources_is_tried_for_as_long_as_it_takes(
+    pacs, deliver, accept, spool
+):
+    answers = iter([0xA700] * 6)
+    pacs.answer = lambda event: next(answers, 0x0000)
+    pacs.start()
+    uid = accept()
+    deliver(pacs.port)
+    assert wait_for(spool, uid, DeliveryStatus.SENT).tries == 7
+
+
+def test_one_object_too_large_for_a_destination_lets_the_others_pass(pacs, deliver, accept, spool):
+    first = accept(1)
+    others = [accept(number) for number in range(2, 5)]
+    pacs.answer = lambda event: 0xA700 if event.request.AffectedSOPInstanceUID == first else 0x0000
+    pacs.start()
+    deliver(pacs.port)
+    assert pacs.wait_for(others)
+    assert state(spool, first).status is DeliveryStatus.FAILED
+
+
+def test_an_object_that_makes_the_destination_fall_over_lets_the_others_pass(
+    pacs, deliver, accept, spool
+):
+    poison = accept(1)
+    others = [accept(number) for number in range(2, 5)]
+
+    def fall_over(event):
+        if event.request.AffectedSOPInstanceUID == poison:
+            event.assoc.abort()
+        return 0x0000
+
+    pacs.answer = fall_over
+    pacs.start()
+    deliver(pacs.port)
+    assert pacs.wait_for(others)
+    record = wait_for(spool, poison, DeliveryStatus.DEAD)
+    assert record.detail.endswith("in the middle of an exchange")
+
+
+def test_a_refused_context_is_dead_in_the_end_and_holds_up_nothing(
+    deliver, accept, spool, monkeypatch
+):
+    monkeypatch.setattr(_config, "UNRESTRICTED_STORAGE_SERVICE", False)
+    monkeypatch.setattr(settings, "apply", lambda: None)
+    with Pacs(contexts=[(str(CTImageStorage), EXPLICIT)]) as pacs:
+        mr, ct = accept(1, sop_class=MRImageStorage), accept(2)
+        deliver(pacs.port)
+        assert pacs.wait_for([ct])
+        record = wait_for(spool, mr, DeliveryStatus.DEAD)
+    assert record.detail.endswith("it does not know the SOP class")
+
+
+def test_damaged_data_is_dead_at_once(pacs, deliver, accept, spool, tmp_path):
+    pacs.start()
+    uid = accept()
+    [data] = tmp_path.rglob("*.dcm")
+    data.write_bytes(b"torn")
+    deliver(pacs.port)
+    assert "has 4 bytes" in wait_for(spool, uid, DeliveryStatus.DEAD).detail
+
+
+def test_a_fault_of_ours_ends_neither_the_thread_nor_the_object(
+    pacs, accept, spool, node, annotator
+):
+    class Faulty:
+        calls = 0
+
+        def annotate(self, *args):
+            self.calls += 1
+            if self.calls == 1:
+                raise RuntimeError("a fault")
+            return annotator.annotate(*args)
+
+    faulty = Faulty()
+    pacs.start()
+    uid = accept()
+    destination = Destination(
+        name="pacs", ae_title="PACS", host="127.0.0.1", port=pacs.port,
+        retry=Retry(first_delay=0.05, max_delay=0.1),
+    )  # fmt: skip
+    courier = Courier(destination, node, spool, lambda: faulty)
+    courier.start()
+    assert pacs.wait_for([uid])
+    wait_for(spool, uid, DeliveryStatus.SENT)
+    courier.stop(5)
+
+
+def test_an_idle_association_is_released(pacs, deliver, accept, spool):
+    pacs.start()
+    uid = accept()
+    deliver(pacs.port, idle_timeout=0.1)
+    wait_for(spool, uid, DeliveryStatus.SENT)
+    for _ in range(300):
+        if not pacs._ae.active_associations:
+            break
+        time.sleep(0.01)
+    assert not pacs._ae.active_associations
+    assert pacs.wait_for([accept()])
+    assert pacs.associations == 2
+
+
+def test_a_stopped_courier_ends_after_its_object_and_the_rest_stays(pacs, deliver, accept, spool):
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def wait(event):
+        arrived.set()
+        go_on.wait(5)
+        return 0x0000
+
+    pacs.answer = wait
+    pacs.start()
+    first, second = accept(1), accept(2)
+    courier = deliver(pacs.port)
+    assert arrived.wait(5)
+    assert not courier.resting
+    courier.stop(0)
+    go_on.set()
+    wait_for(spool, first, DeliveryStatus.SENT)
+    courier.stop(5)
+    assert state(spool, second).status is DeliveryStatus.PENDING
+    assert spool.due("pacs")
+
+
+def test_delays_double_up_to_their_limit():
+    retry = Retry(first_delay=1.0, max_delay=300.0)
+    for failures, longest in [(1, 1), (2, 2), (5, 16), (9, 256), (10, 300), (5000, 300)]:
+        delays = [backoff(retry, failures) for _ in range(50)]
+        assert longest * 0.8 <= min(delays) <= max(delays) <= longest
+        assert len(set(delays)) > 1
+
+
+def test_a_delivery_taken_again_counts_on(pacs, accept, spool, deliver):
+    uid = accept()
+    delivery = spool.take("pacs", 0)
+    spool.settle(
+        delivery, replace(delivery.record, status=DeliveryStatus.FAILED, tries=2, next_try_at=0.0)
+    )
+    pacs.start()
+    deliver(pacs.port)
+    assert wait_for(spool, uid, DeliveryStatus.SENT).tries == 3

@@ -1,0 +1,132 @@
+import threading
+from dataclasses import replace
+
+import pytest
+
+from atlas_node.errors import LogError
+from atlas_node.log import LogStore
+from atlas_node.model import DeliveryStatus, ElementStatus, Policy
+from atlas_node.route import Recorder, record
+from atlas_node.spool import Recipient
+
+PACS = Recipient("pacs", Policy.DECODE)
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = LogStore.open(f"sqlite:///{tmp_path}/log.db")
+    yield opened
+    opened.close()
+
+
+class FailingStore:
+    """A log that refuses: while it is `down` everything, and always the `poison` objects."""
+
+    def __init__(self, store, down=False):
+        self.store = store
+        self.down = down
+        self.poison: set[str] = set()
+        self.refused = threading.Event()
+
+    def record(self, objects, deliveries):
+        if self.down or self.poison & {it.object_id for it in objects}:
+            self.refused.set()
+            raise LogError("the disk of the log is full")
+        self.store.record(objects, deliveries)
+
+
+@pytest.fixture
+def recorder(spool, annotator, monkeypatch):
+    monkeypatch.setattr(record, "_FIRST_DELAY", 0.01)
+    running = []
+
+    def start(store):
+        running.append(Recorder(spool, store, lambda: annotator, Policy.DECODE))
+        running[-1].start()
+        return running[-1]
+
+    yield start
+    for it in running:
+        it.stop(5)
+
+
+def wait_until_empty(spool):
+    for _ in range(500):
+        if not len(spool):
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"{len(spool)} objects are still in the spool")
+
+
+def deliver(spool, status=DeliveryStatus.SENT):
+    delivery = spool.take("pacs", 5)
+    spool.settle(delivery, replace(delivery.record, status=status, tries=1, at=2e9))
+
+
+def test_the_log_gets_what_was_decoded_and_where_it_went(spool, store, recorder, envelope, ct):
+    recorder(store)
+    object_id = spool.accept(envelope, ct, [PACS])
+    deliver(spool)
+    wait_until_empty(spool)
+    logged = store.object(object_id)
+    assert logged is not None
+    assert logged.object.identity.manufacturer == "SIEMENS"
+    [element] = [it for it in logged.object.elements if it.status is ElementStatus.DECODED]
+    assert (element.path, element.vr, element.value) == ("(0019,100a)", "US", [36])
+    assert [it.status for it in logged.deliveries] == [DeliveryStatus.SENT]
+
+
+def test_an_object_that_cannot_be_annotated_is_logged_with_the_reason(
+    spool, store, recorder, envelope
+):
+    recorder(store)
+    object_id = spool.accept(envelope, b"\x08\x00\x60\x00CS\xff\x00MR", [])
+    wait_until_empty(spool)
+    logged = store.object(object_id)
+    assert logged is not None
+    assert logged.object.error
+
+
+def test_damaged_data_is_logged_with_the_reason(spool, store, recorder, envelope, ct, tmp_path):
+    object_id = spool.accept(envelope, ct, [])
+    (tmp_path / "spool" / "0" / f"{object_id}.dcm").write_bytes(b"torn")
+    recorder(store)
+    wait_until_empty(spool)
+    logged = store.object(object_id)
+    assert logged is not None
+    assert "has 4 bytes" in (logged.object.error or "")
+
+
+def test_a_log_that_is_away_holds_up_nothing_and_gets_it_all_later(
+    spool, store, recorder, envelope, ct, caplog
+):
+    failing = FailingStore(store, down=True)
+    recorder(failing)
+    ids = [spool.accept(envelope, ct, [PACS]) for _ in range(5)]
+    for _ in ids:
+        deliver(spool)
+    assert failing.refused.wait(5)
+    assert len(spool) == 5
+    failing.down = False
+    wait_until_empty(spool)
+    assert all(store.object(object_id) for object_id in ids)
+    assert caplog.text.count("the annotation log is behind") == 1
+
+
+def test_one_object_that_the_log_refuses_keeps_no_other_out(spool, store, recorder, envelope, ct):
+    failing = FailingStore(store)
+    ids = [spool.accept(envelope, ct, []) for _ in range(5)]
+    failing.poison = {ids[0]}
+    recorder(failing)
+    for _ in range(500):
+        if len(spool) == 1:
+            break
+        threading.Event().wait(0.01)
+    assert [bool(store.object(object_id)) for object_id in ids] == [False] + [True] * 4
+
+
+def test_what_is_there_is_recorded_before_it_stops(spool, store, recorder, envelope, ct):
+    ids = [spool.accept(envelope, ct, []) for _ in range(200)]
+    recorder(store).stop(30)
+    assert len(spool) == 0
+    assert all(store.object(object_id) for object_id in ids)

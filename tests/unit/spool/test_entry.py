@@ -1,0 +1,80 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas_node.model import DeliveryRecord, DeliveryStatus, Envelope, Policy
+from atlas_node.spool.entry import (
+    Entry,
+    Recipient,
+    delivery_line,
+    entry_line,
+    initial_deliveries,
+    parse_journal,
+)
+
+names = st.text(max_size=20)  # whatever a peer calls itself, control characters and all
+envelopes = st.builds(Envelope, st.floats(0, 1e11), names, names, names, names, names, names)
+recipients = st.lists(
+    st.builds(Recipient, names, st.sampled_from(Policy), names),
+    max_size=3,
+    unique_by=lambda recipient: recipient.destination,
+)
+entries = st.builds(
+    Entry, names, envelopes, st.integers(0, 2**40), st.integers(0, 2**20), recipients.map(tuple)
+)
+records = st.builds(
+    DeliveryRecord,
+    names,
+    st.sampled_from(DeliveryStatus),
+    st.integers(0, 1000),
+    st.floats(0, 1e11),
+    names,
+    st.none() | st.floats(0, 1e11),
+)
+
+
+@given(entries, st.lists(records, max_size=4))
+def test_a_journal_says_what_was_written_into_it(entry, events):
+    journal = entry_line(entry) + b"".join(map(delivery_line, events))
+    parsed = parse_journal(journal)
+    assert parsed is not None
+    queued, end = parsed
+    assert queued.entry == entry
+    assert end == len(journal)
+    expected = initial_deliveries(entry) | {event.destination: event for event in events}
+    assert queued.deliveries == expected
+
+
+@given(entries, st.lists(records, max_size=3), st.data())
+def test_a_torn_journal_is_the_journal_of_its_whole_lines(entry, events, data):
+    lines = [entry_line(entry), *map(delivery_line, events)]
+    journal = b"".join(lines)
+    cut = data.draw(st.integers(0, len(journal)))
+    whole = 0
+    while whole < len(lines) and len(b"".join(lines[: whole + 1])) <= cut:
+        whole += 1
+    parsed = parse_journal(journal[:cut])
+    if whole == 0:
+        assert parsed is None
+    else:
+        assert parsed == parse_journal(b"".join(lines[:whole]))
+
+
+def test_every_line_is_one_line_whatever_a_peer_calls_itself(envelope):
+    entry = Entry("1-0", envelope, 1, 1, (Recipient("a\nb\r\u2028", Policy.DECODE),))
+    assert entry_line(entry).count(b"\n") == 1
+    assert len(entry_line(entry).splitlines()) == 1
+
+
+def test_a_refused_recipient_is_dead_from_the_start(envelope):
+    entry = Entry("1-0", envelope, 1, 1, (Recipient("x", Policy.DECODE, "no route matches"),))
+    record = initial_deliveries(entry)["x"]
+    assert (record.status, record.detail) == (DeliveryStatus.DEAD, "no route matches")
+
+
+@pytest.mark.parametrize(
+    "line", [b"\n", b"{}\n", b"[]\n", b"\xff\n", b'{"version": 2}\n', b'"text"\n', b"7\n"]
+)
+def test_a_line_of_something_else_is_a_value_error(line):
+    with pytest.raises(ValueError):
+        parse_journal(line)

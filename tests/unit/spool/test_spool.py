@@ -1,0 +1,276 @@
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from atlas_node.errors import SpoolFullError
+from atlas_node.model import DeliveryRecord, DeliveryStatus
+from atlas_node.spool import Spool
+
+DATA = b"\x08\x00\x60\x00CS\x02\x00MR"
+
+
+def settle(spool, delivery, status, *, next_try_at=None, hold_place=False, detail=""):
+    record = replace(
+        delivery.record,
+        status=status,
+        tries=delivery.record.tries + 1,
+        at=time.time(),
+        detail=detail,
+        next_try_at=next_try_at,
+    )
+    spool.settle(delivery, record, hold_place=hold_place)
+
+
+def record_all(spool):
+    changes = spool.unrecorded(100, 0)
+    spool.recorded(changes)
+    return changes
+
+
+def files(settings):
+    return sorted(path.suffix for path in (settings.path / "0").iterdir() if path.suffix)
+
+
+def test_an_object_leaves_when_it_is_sent_everywhere_and_logged(
+    open_spool, envelope, settings, pacs, archive
+):
+    spool = open_spool()
+    object_id = spool.accept(envelope, DATA, [pacs, archive])
+    for name in ("pacs", "archive"):
+        delivery = spool.take(name, 0)
+        assert delivery.entry.object_id == object_id
+        assert bytes(spool.read(delivery.entry)) == DATA
+        settle(spool, delivery, DeliveryStatus.SENT)
+        assert len(spool) == 1
+    [change] = record_all(spool)
+    assert change.new
+    assert {it.status for it in change.deliveries} == {DeliveryStatus.SENT}
+    assert len(spool) == 0
+    assert files(settings) == []
+
+
+def test_an_object_stays_until_the_log_has_heard_of_its_last_delivery(open_spool, envelope, pacs):
+    spool = open_spool()
+    spool.accept(envelope, DATA, [pacs])
+    changes = spool.unrecorded(10, 0)
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.SENT)
+    spool.recorded(changes)  # what the log was told is older than the delivery
+    assert len(spool) == 1
+    [change] = record_all(spool)
+    assert not change.new
+    assert len(spool) == 0
+
+
+def test_a_dead_delivery_keeps_the_object(open_spool, envelope, settings, pacs):
+    spool = open_spool()
+    spool.accept(envelope, DATA, [pacs])
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.DEAD, detail="status 0xA900")
+    record_all(spool)
+    assert len(spool) == 1
+    spool = open_spool()
+    assert spool.take("pacs", 0) is None
+    [change] = record_all(spool)
+    assert change.deliveries[0].detail == "status 0xA900"
+    assert files(settings) == [".dcm", ".job"]
+
+
+def test_an_object_for_the_log_alone_leaves_with_the_log(open_spool, envelope):
+    spool = open_spool()
+    spool.accept(envelope, DATA, [])
+    record_all(spool)
+    assert len(spool) == 0
+
+
+def test_objects_come_in_the_order_of_their_arrival(open_spool, envelope, pacs):
+    spool = open_spool()
+    ids = [spool.accept(envelope, DATA, [pacs]) for _ in range(5)]
+    assert ids == sorted(ids)
+    assert [spool.take("pacs", 0).entry.object_id for _ in ids] == ids
+
+
+def test_after_a_restart_everything_undelivered_is_due_in_the_same_order(
+    open_spool, envelope, pacs, archive
+):
+    spool = open_spool()
+    ids = [spool.accept(envelope, DATA, [pacs, archive]) for _ in range(3)]
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.SENT)
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
+    spool = open_spool()
+    assert [spool.take("pacs", 0).entry.object_id for _ in range(2)] == ids[1:]
+    assert spool.take("pacs", 0) is None
+    assert [spool.take("archive", 0).entry.object_id for _ in ids] == ids
+    assert spool.accept(envelope, DATA, [pacs]) > ids[-1]
+
+
+def test_a_failed_delivery_comes_back_at_its_time_and_lets_others_pass(settings, envelope, pacs):
+    now = [1000.0]
+    spool = Spool(settings, clock=lambda: now[0])
+    first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=1010.0)
+    assert spool.take("pacs", 0).entry.object_id == second
+    assert not spool.due("pacs")
+    now[0] = 1010.0
+    assert spool.due("pacs")
+    again = spool.take("pacs", 0)
+    assert (again.entry.object_id, again.record.tries) == (first, 1)
+    spool.close()
+
+
+def test_a_delivery_that_holds_its_place_comes_before_later_ones(open_spool, envelope, pacs):
+    spool = open_spool()
+    first, _ = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    delivery = spool.take("pacs", 0)
+    settle(spool, delivery, DeliveryStatus.FAILED, next_try_at=time.time() + 9, hold_place=True)
+    assert spool.take("pacs", 0).entry.object_id == first
+
+
+def test_a_waiting_destination_is_woken_by_an_object(open_spool, envelope, pacs):
+    spool = open_spool()
+    taken = []
+    waiting = threading.Thread(target=lambda: taken.append(spool.take("pacs", 30)))
+    waiting.start()
+    object_id = spool.accept(envelope, DATA, [pacs])
+    waiting.join(10)
+    assert taken[0].entry.object_id == object_id
+
+
+def test_wake_ends_every_wait(open_spool):
+    spool = open_spool()
+    ended = []
+    threads = [
+        threading.Thread(target=lambda: ended.append(spool.take("pacs", 30))),
+        threading.Thread(target=lambda: ended.append(spool.unrecorded(1, 30))),
+    ]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        spool.wake()
+        time.sleep(0.01)
+    assert sorted(ended, key=str) == [None, []] or sorted(ended, key=str) == [[], None]
+
+
+def test_what_is_negotiated_ahead_is_what_comes_next(open_spool, envelope, pacs):
+    spool = open_spool()
+    mr = replace(envelope, sop_class_uid="1.2.840.10008.5.1.4.1.1.4")
+    for it in (envelope, mr, envelope):
+        spool.accept(it, DATA, [pacs])
+    assert set(spool.syntaxes_ahead("pacs")) == {
+        (envelope.sop_class_uid, envelope.transfer_syntax_uid),
+        (mr.sop_class_uid, mr.transfer_syntax_uid),
+    }
+    assert spool.syntaxes_ahead("archive") == []
+
+
+def test_the_same_instance_again_is_a_new_object(open_spool, envelope, pacs):
+    spool = open_spool()
+    assert spool.accept(envelope, DATA, [pacs]) != spool.accept(envelope, DATA + b"  ", [pacs])
+    assert len(spool) == 2
+
+
+def test_a_uid_from_the_network_never_becomes_a_path(open_spool, envelope, settings, pacs):
+    spool = open_spool()
+    evil = replace(envelope, sop_instance_uid="../../../../tmp/evil", calling_ae="/etc/passwd")
+    object_id = spool.accept(evil, DATA, [pacs])
+    names = sorted(path.name for path in settings.path.rglob("*") if path.suffix)
+    assert names == [f"{object_id}.dcm", f"{object_id}.job"]
+
+
+def test_a_damaged_object_is_dead_and_said(open_spool, envelope, settings, pacs, caplog):
+    spool = open_spool()
+    object_id = spool.accept(envelope, DATA, [pacs])
+    (settings.path / "0" / f"{object_id}.dcm").write_bytes(b"")
+    spool = open_spool()
+    [change] = spool.unrecorded(1, 0)
+    assert change.deliveries[0].status is DeliveryStatus.DEAD
+    assert "has 0 of" in change.deliveries[0].detail
+    assert f"object {object_id} is damaged" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "accepted"),
+    [
+        ("max_objects", 2, 2),
+        ("max_bytes", 3 * len(DATA), 3),
+        ("max_object_bytes", len(DATA) - 1, 0),
+        ("min_free_bytes", 2**60, 0),
+    ],
+)
+def test_a_limit_refuses_and_names_itself(open_spool, envelope, pacs, limit, value, accepted):
+    spool = open_spool(**{limit: value})
+    for _ in range(accepted):
+        spool.accept(envelope, DATA, [pacs])
+    with pytest.raises(SpoolFullError, match=f"spool.limits.{limit}"):
+        spool.accept(envelope, DATA, [pacs])
+    assert len(spool) == accepted
+
+
+def test_room_is_made_by_what_leaves(open_spool, envelope):
+    spool = open_spool(max_objects=1)
+    for _ in range(3):
+        spool.accept(envelope, DATA, [])
+        record_all(spool)
+
+
+def test_a_full_spool_says_so_once_for_many_objects(open_spool, envelope, pacs, caplog):
+    spool = open_spool(max_objects=1)
+    spool.accept(envelope, DATA, [pacs])
+    for _ in range(5):
+        with pytest.raises(SpoolFullError):
+            spool.accept(envelope, DATA, [pacs])
+    assert caplog.text.count("0xA700") == 1
+
+
+def test_what_the_log_does_not_take_goes_behind_the_others(open_spool, envelope, pacs):
+    spool = open_spool()
+    first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    [change] = spool.unrecorded(1, 0)
+    spool.postpone(change)
+    assert [it.entry.object_id for it in spool.unrecorded(2, 0)] == [second, first]
+
+
+def test_many_threads_lose_and_double_nothing(open_spool, envelope, settings, pacs, archive):
+    spool = open_spool()
+    count, senders = 40, 4
+    accepted: list[str] = []
+    delivered: list[tuple[str, str]] = []
+
+    def receive():
+        for _ in range(count):
+            accepted.append(spool.accept(envelope, DATA, [pacs, archive]))
+
+    def deliver(name):
+        while len([it for it in delivered if it[0] == name]) < count * senders:
+            delivery = spool.take(name, 1)
+            if delivery:
+                delivered.append((name, delivery.entry.object_id))
+                settle(spool, delivery, DeliveryStatus.SENT)
+
+    threads = [threading.Thread(target=receive) for _ in range(senders)]
+    threads += [threading.Thread(target=deliver, args=(name,)) for name in ("pacs", "archive")]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads) or spool.unrecorded(1, 0):
+        record_all(spool)
+    assert len(set(accepted)) == count * senders
+    assert sorted(delivered) == sorted(
+        (name, object_id) for name in ("pacs", "archive") for object_id in accepted
+    )
+    assert len(spool) == 0
+    assert files(settings) == []
+
+
+def test_deliveries_waiting_are_counted_by_destination(open_spool, envelope, pacs, archive):
+    spool = open_spool()
+    for recipients in ([pacs], [pacs, archive]):
+        spool.accept(envelope, DATA, recipients)
+    assert spool.waiting() == {"pacs": 2, "archive": 1}
+
+
+def test_a_delivery_starts_pending(open_spool, envelope, pacs):
+    spool = open_spool()
+    spool.accept(envelope, DATA, [pacs])
+    assert spool.take("pacs", 0).record == DeliveryRecord(
+        "pacs", DeliveryStatus.PENDING, at=envelope.received_at
+    )
