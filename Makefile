@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test peers lint types imports bench fmt dictionary docs wheel clean
+.PHONY: help setup demo test peers lint types imports bench fmt dictionary sources docs wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ fmt: setup  ## format the code and mend what ruff can
 
 dictionary: setup  ## compile the built-in dictionary from its sources
 	@$(BIN)/atlas-dict build dictionary/sources/*.tsv -o dictionary/atlas_dictionary/data/atlas.adict
+
+sources: setup  ## write dictionary/sources again from DATA=folder of what was published
+	@$(BIN)/python dictionary/sources/make_sources.py $(DATA)
 
 docs: setup  ## write the generated tables into docs/
 	@$(BIN)/python -m atlas_node.config docs/configuration.md

@@ -11,6 +11,8 @@ for program in storescu storescp echoscu dcmdump dcmconv; do
   command -v "$program" >/dev/null || { missing+=(dcmtk); break; }
 done
 command -v Orthanc >/dev/null || missing+=(orthanc)
+command -v gdcmdump >/dev/null || missing+=(libgdcm-tools)
+command -v gcc >/dev/null || missing+=(gcc libc6-dev)
 ((${#missing[@]})) || exit 0
 
 if command -v apt-get >/dev/null; then

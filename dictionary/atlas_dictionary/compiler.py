@@ -1,23 +1,28 @@
 """Compiler: source files in whatever form they have to one dictionary.
 
 Used by ``atlas-dict build``, and by `layers` for files that are given as they are. Which importer
-reads a file is told by its name. Sources that come first win where weights tie (`resolution`).
+reads a file is told by its name, and for tables by the columns that its first line names. Sources
+that come first win where weights tie (`resolution`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from atlas_dictionary.errors import DictionaryError
 from atlas_dictionary.importers.dcmtk import read_dic
+from atlas_dictionary.importers.dicom3tools import read_tpl
+from atlas_dictionary.importers.dicom_map import read_dicom_map
+from atlas_dictionary.importers.gdcm import read_gdcm
+from atlas_dictionary.importers.observed import read_observed
+from atlas_dictionary.importers.scraper import read_scraped
 from atlas_dictionary.resolution import resolve
 from atlas_dictionary.statements import SourceTable
 from atlas_dictionary.tables import read_table
 from atlas_dictionary.writer import write_dictionary
 
-SUFFIXES = (".tsv", ".csv", ".dic")
-"""Endings of the names of source files; upper case will do."""
+Reader = Callable[[Path], SourceTable]
 
 
 def read_source(path: Path) -> SourceTable:
@@ -28,12 +33,41 @@ def read_source(path: Path) -> SourceTable:
     DictionaryError
         Where it cannot be read; the message names file and line.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
         raise DictionaryError(
             f"{path}: not a source: its name should end with {', '.join(SUFFIXES)}"
         )
-    return read_dic(path) if suffix == ".dic" else read_table(path)
+    return reader(path)
+
+
+def _read_tsv(path: Path) -> SourceTable:
+    return read_observed(path) if b"files_vendor_written" in _first_line(path) else read_table(path)
+
+
+def _read_csv(path: Path) -> SourceTable:
+    return read_dicom_map(path) if b"private_creator" in _first_line(path) else read_table(path)
+
+
+def _first_line(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.readline(1000)
+    except OSError:
+        # Whoever reads it says what is wrong with it.
+        return b""
+
+
+_READERS: dict[str, Reader] = {
+    ".tsv": _read_tsv,
+    ".csv": _read_csv,
+    ".dic": read_dic,
+    ".tpl": read_tpl,
+    ".xml": read_gdcm,
+    ".jsonl": read_scraped,
+}
+SUFFIXES = tuple(_READERS)
+"""Endings of the names of source files; upper case will do."""
 
 
 def read_sources(paths: Iterable[Path]) -> list[SourceTable]:
@@ -77,4 +111,7 @@ def compile_tables(tables: Iterable[SourceTable]) -> bytes:
         "statements": str(sum(len(table.statements) for table in tables)),
         "merged within a source": str(resolved.merged),
     }
+    unread = sum(table.info.unread for table in tables)
+    if unread:
+        meta["lines of published files not read"] = str(unread)
     return write_dictionary(resolved, meta)

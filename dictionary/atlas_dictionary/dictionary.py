@@ -13,6 +13,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any
 
 from atlas_dictionary.entry import Entry
+from atlas_dictionary.search import search
 
 if TYPE_CHECKING:
     from atlas_dictionary.bulk import Creators, Integers, Matches
@@ -124,6 +125,19 @@ class Dictionary(ABC):
             self._tags[tag] = entry
         return entry
 
+    def search(
+        self,
+        text: str = "",
+        *,
+        group: int | None = None,
+        element: int | None = None,
+        name: str | None = None,
+        vr: str | None = None,
+        creator: str | None = None,
+    ) -> list[Entry]:
+        """Return the entries that meet every condition, the best first; see `search.search`."""
+        return search(self, text, group=group, element=element, name=name, vr=vr, creator=creator)
+
     @abstractmethod
     def by_keyword(self, keyword: str) -> Entry | None:
         """Return the standard element of this keyword (PS3.6), or None."""
@@ -131,6 +145,10 @@ class Dictionary(ABC):
     @abstractmethod
     def creators(self) -> tuple[str, ...]:
         """Return all private creators, sorted, each as the dictionary spells it."""
+
+    @abstractmethod
+    def spellings(self) -> dict[str, tuple[str, ...]]:
+        """Return for each creator every spelling that its sources use, itself among them."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[Entry]:

@@ -1,7 +1,8 @@
 """Dictionaries in layers: the built-in one, then files of one's own, of which the later wins.
 
-Called by whoever opens a dictionary for use: the node, the command line, a script. Compiled files
-are mapped; tables and ``.dic`` files are compiled in memory as they are.
+Called by whoever opens a dictionary for use: the node, the command line, a script. The built-in
+file is mapped; compiled files of one's own are read; tables and ``.dic`` files are compiled in
+memory as they are.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from atlas_dictionary.compiler import SUFFIXES, compile_tables, read_source
 from atlas_dictionary.container import Container
+from atlas_dictionary.creator import fold
 from atlas_dictionary.dictionary import Block, Dictionary
 from atlas_dictionary.entry import Entry
+from atlas_dictionary.errors import DictionaryError
 from atlas_dictionary.keys import sort_key
 from atlas_dictionary.reader import FileDictionary, open_dictionary
 
@@ -44,15 +47,32 @@ def open_layers(
         When a file cannot be used; the message names it, and the line where it has lines.
     """
     named = [part for part in environ.get(VARIABLE, "").split(os.pathsep) if part]
-    layers = [_open_layer(Path(path)) for path in (*paths, *named)]
+    layers = [open_file(path) for path in (*paths, *named)]
     return LayeredDictionary([open_dictionary(), *layers]) if layers else open_dictionary()
 
 
-def _open_layer(path: Path) -> FileDictionary:
-    if path.suffix.lower() not in SUFFIXES:
-        return open_dictionary(path)
-    compiled = compile_tables([read_source(path)])
-    return FileDictionary(Container(compiled, str(path)))
+def open_file(path: str | Path) -> FileDictionary:
+    """Open one file alone, compiled or a source that is compiled in memory.
+
+    It is read, not mapped: a file of one's own may be overwritten while it is in use, and what is
+    open stays as it was.
+
+    Raises
+    ------
+    DictionaryError
+        When it cannot be used; the message names it, and the line where it has lines.
+    """
+    path = Path(path)
+    if path.suffix.lower() in SUFFIXES:
+        return FileDictionary(Container(compile_tables([read_source(path)]), str(path)))
+    try:
+        container = Container(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DictionaryError(f"{path}: cannot be read: {error.strerror}") from None
+    from atlas_dictionary.verify import verify  # noqa: PLC0415 - numpy only where it is used
+
+    verify(container)
+    return FileDictionary(container)
 
 
 class LayeredDictionary(Dictionary):
@@ -80,6 +100,17 @@ class LayeredDictionary(Dictionary):
     def creators(self) -> tuple[str, ...]:
         """Return all private creators, sorted, each as the topmost layer spells it."""
         return tuple(sorted({e.creator for e in self if e.creator is not None}))
+
+    def spellings(self) -> dict[str, tuple[str, ...]]:
+        """Return for each creator every spelling that a layer has, itself among them."""
+        alike: dict[bytes, set[str]] = {}
+        for layer in self._layers:
+            for creator, spelled in layer.spellings().items():
+                alike.setdefault(fold(creator.encode("utf-8")), set()).update(spelled)
+        return {
+            creator: tuple(sorted(alike[fold(creator.encode("utf-8"))]))
+            for creator in self.creators()
+        }
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(sorted(self._visible(), key=lambda entry: sort_key(entry.key)))

@@ -1,7 +1,7 @@
 """What a user asks for in words: ``0019 xx0a``, ``(0019,100a)``, ``PatientName``.
 
-Called by ``atlas-dict lookup``. A private tag without its creator has as many answers as creators
-define it.
+Called by ``atlas-dict lookup`` and ``search``. A private tag without its creator has as many
+answers as creators define it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from atlas_dictionary.creator import encode, fold, trim
 from atlas_dictionary.dictionary import Dictionary
 from atlas_dictionary.entry import Entry
+from atlas_dictionary.errors import DictionaryError
 from atlas_dictionary.keys import ElementKey, parse_key
 
 _TAG = re.compile(r"\(?\s*([0-9a-fx]{4})\s*[, ]?\s*([0-9a-fx]{4})\s*\)?", re.ASCII | re.IGNORECASE)
@@ -26,6 +27,25 @@ def parse_tag(text: str) -> tuple[str, str] | None:
     """
     match = _TAG.fullmatch(text.strip())
     return None if match is None else (match[1], match[2])
+
+
+def parse_number(text: str) -> int:
+    """Return a group or an element number; its open digits, ``x``, become 0.
+
+    Raises
+    ------
+    DictionaryError
+        Where it is not two or four hexadecimal digits.
+
+    Examples
+    --------
+    >>> parse_number("0019"), parse_number("xx0A"), parse_number("0a")
+    (25, 10, 10)
+    """
+    digits = text.strip().lower()
+    if not re.fullmatch(r"[0-9a-fx]{4}|[0-9a-f]{2}", digits, re.ASCII):
+        raise DictionaryError(f"{text!r} is not a number of four hexadecimal digits")
+    return int(digits.replace("x", "0"), 16)
 
 
 def answer_tag(

@@ -142,8 +142,13 @@ class FileDictionary(Dictionary):
 
     def info(self) -> dict[str, Any]:
         """Return counts, sources and origin of the dictionary, ready for JSON."""
+        # Who merely looks an element up does not wait for these.
+        from atlas_dictionary.conflicts import conflicts  # noqa: PLC0415
+        from atlas_dictionary.vendors import vendor_of  # noqa: PLC0415
+
         private = [entry for entry in self if entry.creator is not None]
         public = len(self) - len(private)
+        vendors = Counter(vendor_of(entry.creator or "") for entry in private)
         return {
             "file": self._file.name,
             "bytes": len(self._file.data),
@@ -156,7 +161,10 @@ class FileDictionary(Dictionary):
             "creators": self._file.section("CRTR").count,
             "blocks": self._file.section("BLKS").count,
             "ambiguous": sum(e.ambiguous for e in private),
-            "disagreements": sum(bool(e.flags & Flags.DISAGREEMENT) for e in private),
+            "observed": sum(Flags.OBSERVED in e.flags for e in private),
+            "safe": sum(Flags.SAFE in e.flags for e in private),
+            "conflicts": dict(sorted(Counter(c.kind for c in conflicts(self)).items())),
+            "private_by_vendor": dict(vendors.most_common()),
             "private_by_vr": dict(sorted(Counter(e.vr for e in private).items())),
             "entries_by_source": dict(
                 sorted(Counter(i for e in self for i in {s.id for s in e.sources}).items())

@@ -1,9 +1,9 @@
 """From statements to entries: all sources merged, a VR chosen by stated rules.
 
-Called by `compiler`. For every key, each VR that a source gives becomes a candidate with the sum
-of the weights of those that give it; nothing that a source says is dropped. The VR of the entry is
-the heaviest candidate; among equals that of the earliest source that names just one of them; where
-no source decides, the entry is ambiguous. `UN` is no usable VR and never a candidate.
+Called by `compiler`. For every key, each VR that a source gives becomes a candidate that weighs as
+much as the evidence for it (`weighing`); nothing that a source says is dropped. The VR of the entry
+is the heaviest candidate; where none is, and no source decides, the entry is ambiguous. `UN` is no
+usable VR and never a candidate.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from atlas_dictionary.creator import fold
-from atlas_dictionary.entry import NO_FLAGS, Candidate, Condition, Entry, Flags, Source, heaviest
+from atlas_dictionary.entry import NO_FLAGS, Entry, Flags, Source
 from atlas_dictionary.keys import ElementKey, sort_key
 from atlas_dictionary.keywords import derive_keyword, is_placeholder
-from atlas_dictionary.statements import TEXT_VRS, SourceInfo, SourceTable, Statement
-
-Evidence = Sequence[tuple[SourceInfo, Statement]]
-"""Statements of one key in the order of the sources."""
+from atlas_dictionary.multiplicity import widen
+from atlas_dictionary.statements import TEXT_VRS, WHOLE_VRS, SourceInfo, SourceTable, Statement
+from atlas_dictionary.weighing import Evidence, choose, confidence, is_vendors, weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ def resolve(tables: Iterable[SourceTable]) -> Resolved:
             if key.creator is not None:
                 key = ElementKey(names[key.creator], key.tag, key.mask)
             evidence[key].append((table.info, statement))
+    for said in evidence.values():
+        said.sort(key=lambda pair: not is_vendors(*pair))
     entries = tuple(_entry(key, evidence[key]) for key in sorted(evidence, key=sort_key))
     spellings: dict[str, list[str]] = defaultdict(list)
     for spelling in sorted(names):
@@ -88,8 +89,8 @@ def _common_names(tables: Sequence[SourceTable]) -> dict[str, str]:
 
 
 def _entry(key: ElementKey, evidence: Evidence) -> Entry:
-    candidates = _candidates(evidence)
-    vrs = _choose(candidates, evidence)
+    candidates = weigh(evidence)
+    vrs = choose(candidates, evidence)
     flags = NO_FLAGS
     for _, statement in evidence:
         flags |= statement.flags
@@ -100,8 +101,7 @@ def _entry(key: ElementKey, evidence: Evidence) -> Entry:
     return Entry(
         key=key,
         vr=" or ".join(vrs) or "UN",
-        vm=next((s.vm for _, s in evidence if s.vm and set(s.vrs) & set(vrs)), "")
-        or next((s.vm for _, s in evidence if s.vm), ""),
+        vm=_multiplicity(vrs, evidence),
         keyword=keyword,
         name=name,
         description=next((s.description for _, s in evidence if s.description), ""),
@@ -109,7 +109,7 @@ def _entry(key: ElementKey, evidence: Evidence) -> Entry:
         sources=tuple(
             dict.fromkeys(Source(info.id, s.detail, s.stated_vr) for info, s in evidence)
         ),
-        confidence=_confidence(vrs, candidates),
+        confidence=confidence(vrs, candidates, evidence),
         flags=flags,
     )
 
@@ -123,43 +123,24 @@ def _naming(evidence: Evidence) -> tuple[str, str]:
     return keyword or next((s.name for _, s in evidence if s.name), ""), keyword
 
 
-def _candidates(evidence: Evidence) -> tuple[Candidate, ...]:
-    """Return all VRs with their weights: those that hold everywhere first, then the heaviest."""
-    weights: dict[tuple[str, Condition | None], dict[str, int]] = defaultdict(dict)
-    for info, statement in evidence:
-        for vr in statement.vrs:
-            # A source that repeats itself counts once.
-            said = weights[vr, statement.condition]
-            said[info.id] = max(said.get(info.id, 0), statement.weight or info.weight)
-    found = [Candidate(vr, sum(by.values()), held) for (vr, held), by in weights.items()]
-    # The sort is stable: among equals the VR of the earliest source comes first.
-    return tuple(sorted(found, key=lambda c: (c.condition is not None, -c.weight)))
+def _multiplicity(vrs: tuple[str, ...], evidence: Evidence) -> str:
+    """Return the VM of the first dictionary, widened to the values that vendors were seen to write.
 
-
-def _choose(candidates: tuple[Candidate, ...], evidence: Evidence) -> tuple[str, ...]:
-    """Return the VR of the entry; several where nothing decides, none where there is no VR."""
-    tied = heaviest(candidates)
-    if len(tied) < 2:
-        return tied
-    by_source: dict[str, set[str]] = defaultdict(set)
-    for info, statement in evidence:
-        by_source[info.id].update(set(statement.vrs) & set(tied))
-    for named in by_source.values():
-        if len(named) == 1:
-            return tuple(named)
-    return tied
-
-
-def _confidence(vrs: tuple[str, ...], candidates: tuple[Candidate, ...]) -> float:
-    """Return how sure the VR is: its share of all weight, less where little weight stands behind.
-
-    One source alone gives 0.90, two that agree 0.97, three 0.99.
+    Where it has no word of the VR, or none of the VM, the next one is asked. A value that cannot
+    be one of several (PS3.5 6.4) has the VM 1, unless a dictionary says otherwise.
     """
-    if not vrs:
-        return 0.0
-    total = sum(c.weight for c in candidates)
-    behind = sum(c.weight for c in candidates if c.vr == vrs[0])
-    return round(behind / total * (1 - 0.1 / behind**2), 2)
+    stated = [s for info, s in evidence if s.vm and info.kind == "dictionary"]
+    vm = next((s.vm for s in stated if set(s.vrs) & set(vrs)), "")
+    vm = vm or next((s.vm for s in stated), "")
+    if vrs and WHOLE_VRS.issuperset(vrs):
+        return vm or "1"
+    files: dict[str, int] = {}
+    for info, said in evidence:
+        if info.kind == "observed" and said.condition is None and set(said.vrs) & set(vrs):
+            files[said.vm] = files.get(said.vm, 0) + said.weight
+    for seen, number in files.items():
+        vm = widen(vm, seen, number)
+    return vm
 
 
 def _disagreement(evidence: Evidence) -> Flags:

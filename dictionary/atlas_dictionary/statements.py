@@ -19,7 +19,12 @@ TEXT_VRS = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split(
 VRS = TEXT_VRS.union("AT FD FL OB OD OF OL OV OW SL SQ SS SV UL US UV".split())  # noqa: SIM905
 """Value representations of PS3.5 table 6.2-1, without UN."""
 
-_VM = re.compile(r"[0-9]+(-([0-9]*n|[0-9]+))?")
+WHOLE_VRS = frozenset("LT OB OD OF OL OV OW SQ ST UR UT".split())  # noqa: SIM905
+"""Value representations whose value is always one (PS3.5 6.4)."""
+KINDS = ("dictionary", "observed")
+"""Kinds of source; see `SourceInfo`."""
+
+_VM = re.compile(r"[1-9][0-9]*(-([1-9]?[0-9]*n|[1-9][0-9]*))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,14 @@ class SourceInfo:
         Digest of the table that was read; empty for one that was made in memory.
     statements : int
         How many statements it makes.
+    kind : str
+        ``dictionary``: says what it read or believes. ``observed``: counts what explicit VR
+        objects have; a statement with the flag `observed` then tells what the vendor wrote, one
+        without it what another toolkit had written anew.
+    family : str
+        Sources of one family have copied from each other: together they count as one.
+    unread : int
+        How many lines of the published file could not be read.
     """
 
     id: str
@@ -90,6 +103,9 @@ class SourceInfo:
     weight: int = 1
     sha256: str = ""
     statements: int = 0
+    kind: str = "dictionary"
+    family: str = ""
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +153,10 @@ def parse_vm(text: str) -> str:
     DictionaryError
         Where it has another form.
     """
-    vm = text.strip().lower().replace(" ", "")
+    vm = re.sub(r"\s*(-|or)\s*", "-", text.strip().lower())
+    if vm.startswith("0-"):
+        # An element may always be empty: PS3.6 counts from 1.
+        vm = "1-" + vm[2:]
     if vm and not _VM.fullmatch(vm):
         raise DictionaryError(f"VM {text!r} is not of the form 1, 1-3, 1-n or 2-2n")
     return vm

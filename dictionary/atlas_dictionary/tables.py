@@ -19,9 +19,30 @@ from atlas_dictionary.creator import encode, trim
 from atlas_dictionary.entry import NO_FLAGS, Condition, Flags
 from atlas_dictionary.errors import DictionaryError
 from atlas_dictionary.keys import parse_key, sort_key
-from atlas_dictionary.statements import SourceInfo, SourceTable, Statement, parse_vm, parse_vr
+from atlas_dictionary.statements import (
+    KINDS,
+    SourceInfo,
+    SourceTable,
+    Statement,
+    parse_vm,
+    parse_vr,
+)
 
-_INFO = ("id", "title", "origin", "version", "licence", "rank", "weight")
+_INFO = (
+    "id",
+    "title",
+    "origin",
+    "version",
+    "licence",
+    "rank",
+    "weight",
+    "kind",
+    "family",
+    "unread",
+)
+_NUMBERS = ("rank", "weight", "unread")
+_HEAD = _INFO[:7]
+"""What the head of every table says that is written; the rest only where it differs."""
 _REQUIRED = ("group", "element", "vr")
 _COLUMNS = (
     "creator", "group", "element", "vr", "vm", "keyword", "name", "description", "flags",
@@ -38,7 +59,12 @@ _HEADER = re.compile(r"#\s*([a-z]+):\s*(.*)")
 def write_table(table: SourceTable) -> str:
     """Return `table` as TSV, sorted by key."""
     info = table.info
-    lines = [f"# {name}: {_escape(str(getattr(info, name)))}" for name in _INFO]
+    usual = SourceInfo(info.id)
+    lines = [
+        f"# {name}: {_escape(str(getattr(info, name)))}"
+        for name in _INFO
+        if name in _HEAD or getattr(info, name) != getattr(usual, name)
+    ]
     rows = [_row(statement) for statement in table.statements]
     columns = [c for c in _COLUMNS if c in _WRITTEN or any(row[c] for row in rows)]
     lines.append("\t".join(columns))
@@ -125,9 +151,12 @@ def _info(path: Path, text: str) -> SourceInfo:
         match = _HEADER.match(line)
         if match is None or match[1] not in _INFO:
             continue
-        if match[1] in ("rank", "weight") and not match[2].strip().isdecimal():
+        value = _unescape(match[2].strip())
+        if match[1] in _NUMBERS and not value.isdecimal():
             raise DictionaryError(f"{path}, line {number}: {match[1]} is no whole number")
-        said[match[1]] = _unescape(match[2].strip())
+        if match[1] == "kind" and value not in KINDS:
+            raise DictionaryError(f"{path}, line {number}: kind is none of {', '.join(KINDS)}")
+        said[match[1]] = value
     return SourceInfo(
         id=said.get("id") or path.stem,
         title=said.get("title", ""),
@@ -136,6 +165,9 @@ def _info(path: Path, text: str) -> SourceInfo:
         licence=said.get("licence", ""),
         rank=int(said.get("rank", "0")),
         weight=int(said.get("weight", "1")),
+        kind=said.get("kind", KINDS[0]),
+        family=said.get("family", ""),
+        unread=int(said.get("unread", "0")),
     )
 
 

@@ -15,6 +15,8 @@ from atlas_dictionary.statements import SourceInfo, SourceTable, Statement, pars
 
 _ORIGIN = "https://github.com/pydicom/pydicom"
 _LICENCE = "MIT"
+FAMILY = "dicom3tools"
+"""pydicom made its private dictionary from GDCM's, which took much from dicom3tools."""
 PUBLIC_WEIGHT = 10
 """The public dictionary is PS3.6 itself; no private source outweighs it."""
 
@@ -43,7 +45,8 @@ def import_private() -> SourceTable:
         origin=_ORIGIN,
         version=pydicom.__version__,
         licence=_LICENCE,
-        rank=10,
+        rank=40,
+        family=FAMILY,
     )
     return SourceTable(info, statements)
 

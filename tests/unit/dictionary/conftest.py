@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from atlas_dictionary import unpatch_pydicom
 from atlas_dictionary.compiler import compile_tables
 from atlas_dictionary.container import Container
 from atlas_dictionary.keys import parse_key
@@ -43,6 +44,18 @@ def compiled() -> Compile:
         return FileDictionary(Container(compile_tables(tables), "test"))
 
     return make
+
+
+@pytest.fixture
+def pydicom_dictionary() -> Iterator[dict[str, dict[str, tuple[str, ...]]]]:
+    """pydicom's private dictionary, which is put back as it was when the test is over."""
+    from pydicom.datadict import private_dictionaries
+
+    before = {creator: dict(entries) for creator, entries in private_dictionaries.items()}
+    yield private_dictionaries
+    unpatch_pydicom()
+    private_dictionaries.clear()
+    private_dictionaries.update(before)
 
 
 @pytest.fixture(scope="session")

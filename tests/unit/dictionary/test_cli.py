@@ -209,8 +209,91 @@ def test_import_writes_a_source_table(run, tmp_path):
     assert run("lookup", "0019", "xx10", "-c", "ACME 1.0", "-d", target)[0] == 0
 
 
+def test_search_lists_what_meets_every_condition(run):
+    words = ("search", "mosaic", "--creator", "siemens mr*", "--group", "0019", "--vr", "US")
+    status, out, _ = run(*words, "--json")
+    records = json.loads(out)
+    assert status == 0
+    assert [(r["creator"], r["element"]) for r in records] == [("SIEMENS MR HEADER", "xx0a")]
+    status, out, _ = run(*words)
+    assert out.split()[:2] == ["(0019,xx0a)", "US"] and out.count("\n") == 1
+    assert (
+        run("search", "--element", "xx0a", "--group", "0019", "-c", "SIEMENS MR HEADER")[1] == out
+    )
+    assert run("search", "--name", "PatientN?me")[0] == 1
+    assert "(0010,0010)" in run("search", "--name", "PatientN*")[1]
+
+
+def test_search_that_finds_nothing(run):
+    assert run("search", "no such words", "--json")[:2] == (1, "[]\n")
+    status, out, err = run("search", "no such words")
+    assert (status, out, err) == (1, "", "atlas-dict: no entry meets all of this\n")
+
+
+@pytest.mark.parametrize("words", [(), ("--group", "019"), ("--group", "00z9")])
+def test_search_for_nothing_is_wrong_use(run, words):
+    status, _, err = run("search", *words)
+    assert (status, "Traceback" in err) == (2, False)
+
+
+def test_conflicts_tell_who_says_what(run, tmp_path):
+    path, other = tmp_path / "one.csv", tmp_path / "two.csv"
+    head = "creator,group,element,vr,name\n"
+    path.write_text(f"{head}ACME,0019,xx01,US,Gate\nACME,0019,xx02,US,Same\n")
+    other.write_text(f"{head}ACME,0019,xx01,LO,Gate\nACME,0019,xx02,US,Same\n")
+    compiled = tmp_path / "both.adict"
+    assert run("build", path, other, "-o", compiled)[0] == 0
+    status, out, _ = run("conflicts", "-d", compiled, "--json")
+    (ours,) = (record for record in json.loads(out) if record["creator"] == "ACME")
+    assert status == 0
+    assert (ours["element"], ours["kind"]) == ("xx01", "text against binary")
+    assert ours["stated"] == {"US": ["one"], "LO": ["two"]}
+    _, out, _ = run("conflicts", "-d", compiled)
+    assert "ACME" in out and "text against binary: US says one; LO says two" in out
+
+
+def test_diff(run, tmp_path):
+    before, after = tmp_path / "before.csv", tmp_path / "after.csv"
+    head = "creator,group,element,vr,name\n"
+    before.write_text(f"{head}ACME,0019,xx01,US,Gate\nACME,0019,xx02,US,Gone\n")
+    after.write_text(f"{head}ACME,0019,xx01,SS,Gate\nACME,0019,xx03,US,New\x1b[31m\n")
+    status, out, err = run("diff", before, after)
+    assert status == 0
+    assert err == "1 added, 1 removed, 1 changed\n"
+    lines = [line.split()[:3] for line in out.splitlines()]
+    assert lines[:3] == [
+        ["+", "(0019,xx03)", "US"], ["-", "(0019,xx02)", "US"], ["~", "(0019,xx01)", "SS"],
+    ]  # fmt: skip
+    assert "    vr: US -> SS" in out and "\x1b" not in out
+    record = json.loads(run("diff", before, after, "--json")[1])
+    assert [len(record[part]) for part in ("added", "removed", "changed")] == [1, 1, 1]
+    assert run("diff", "built-in", "built-in")[1] == ""
+    assert run("diff", before, tmp_path / "none.csv")[0] == 1
+
+
+def test_export_writes_a_file_and_tells_what_it_leaves_out(run, tmp_path):
+    source = tmp_path / "acme.csv"
+    source.write_text("creator,group,element,vr\nACME/..,0099,xx01,US\nACME/..,0099,10xx,LO\n")
+    words = ("--creator", "acme*", "-d", source)
+    status, out, err = run("export", "--to", "dcmtk", tmp_path / "acme.dic", *words)
+    assert (status, out) == (0, f"{tmp_path / 'acme.dic'}: 1 entries\n")
+    assert err == "note: left out 1: names a block as a whole\n"
+    assert '(0099,"ACME/..",01)\tUS\tUnknown\t1-n' in (tmp_path / "acme.dic").read_text()
+    assert run("export", "--to", "dcm4che", tmp_path / "folder", *words)[0] == 0
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == ["ACME.xml"]
+    # A file is where the folder should be.
+    status, _, err = run("export", "--to", "dcm4che", source, *words)
+    assert status == 1 and err.splitlines()[-1].startswith(f"atlas-dict: {source}: cannot be made")
+    status, _, err = run("export", "--to", "csv", tmp_path / "none.csv", "-c", "nobody")
+    assert (status, err) == (1, "atlas-dict: nothing to export\n")
+    assert not (tmp_path / "none.csv").exists()
+    assert run("export", "--to", "word", tmp_path / "x")[0] == 2
+
+
 def test_every_command_and_option_has_help(run):
-    for command in ("lookup", "info", "build", "verify", "import"):
+    for command in (
+        "lookup", "search", "info", "conflicts", "build", "verify", "import", "diff", "export",
+    ):  # fmt: skip
         status, out, _ = run(command, "--help")
         assert status == 0
         assert "Usage:" in out

@@ -7,6 +7,7 @@ import pytest
 from atlas_dictionary import DictionaryError, open_dictionary, open_layers
 from atlas_dictionary.compiler import compile_tables, read_source
 from atlas_dictionary.dictionary import Dictionary
+from atlas_dictionary.layers import open_file
 
 DIC = '(0019,"SIEMENS MR HEADER",0a)\tSS\tMine\t1\n(0019,"SIEMENS MR HEADER",fe)\tUL\tNew\t1\n'
 CSV = (
@@ -115,3 +116,32 @@ def test_a_fault_names_file_and_line(dic, tmp_path):
     with pytest.raises(DictionaryError, match="not a compiled dictionary"):
         bad.rename(tmp_path / "bad.txt")
         open_layers([tmp_path / "bad.txt"], environ={})
+
+
+def test_reading_again_shows_what_a_file_says_now(dic):
+    running = open_layers([dic], environ={})
+    dic.write_text('(0019,"SIEMENS MR HEADER",0a)\tSL\tMine\t1\n')
+    again = open_layers([dic], environ={})
+    assert again.private("SIEMENS MR HEADER", 0x19, 0x0A).vr == "SL"
+    assert running.private("SIEMENS MR HEADER", 0x19, 0x0A).vr == "SS"
+
+
+def test_a_fault_leaves_the_running_dictionary_in_force(dic, tmp_path):
+    compiled = tmp_path / "mine.adict"
+    compiled.write_bytes(compile_tables([read_source(dic)]))
+    running = open_layers([dic, compiled], environ={})
+    dic.write_text(DIC + "(nonsense)\n")
+    with pytest.raises(DictionaryError, match=r"mine\.dic, line 3"):
+        open_layers([dic, compiled], environ={})
+    # Overwritten in its place, cut short: what is open does not lie in the file.
+    compiled.write_bytes(b"")
+    with pytest.raises(DictionaryError, match=r"mine\.adict: not a compiled"):
+        open_layers([compiled], environ={})
+    assert running.private("SIEMENS MR HEADER", 0x19, 0x0A).vr == "SS"
+    assert [entry.vr for entry in running.block("SIEMENS MR HEADER", 0x19)][-1] == "UL"
+
+
+def test_one_file_alone(dic, tmp_path):
+    assert len(open_file(dic)) == 2
+    with pytest.raises(DictionaryError, match=r"none\.adict: cannot be read: No such file"):
+        open_file(tmp_path / "none.adict")

@@ -128,3 +128,92 @@ def test_name_and_keyword_come_from_one_source(say):
         [say("C", "0019", "xx0a", "US", name="SlicesTotal", keyword="SlicesTotal")],
     )
     assert (entry.name, entry.keyword) == ("Slice count", "SliceCount")
+
+
+def observed(*statements, weight=10):
+    """A source of kind observed; the number of files is the weight of a statement."""
+    return SourceTable(SourceInfo("seen", weight=weight, kind="observed"), tuple(statements))
+
+
+def source(name, *statements, family=""):
+    return SourceTable(SourceInfo(name, family=family), tuple(statements))
+
+
+def entry_of(*tables):
+    (entry,) = resolve(tables).entries
+    return entry
+
+
+def test_what_the_vendor_wrote_outranks_all_dictionaries(say):
+    seen = say("C", "0051", "xx0a", "LO", weight=1, flags=Flags.OBSERVED)
+    others = [source(name, say("C", "0051", "xx0a", "SH")) for name in "abcde"]
+    entry = entry_of(observed(seen), *others)
+    assert (entry.vr, entry.confidence) == ("LO", 0.95)
+    assert entry.candidates == (Candidate("LO", 10), Candidate("SH", 5))
+    assert Flags.OBSERVED | Flags.DISAGREEMENT in entry.flags
+
+
+def test_where_vendors_write_two_vrs_no_dictionary_decides(say):
+    condition = Condition("GE*", "", "*DV28.0*")
+    entry = entry_of(
+        observed(
+            say("C", "0043", "xx80", "LO", weight=432, flags=Flags.OBSERVED),
+            say("C", "0043", "xx80", "DS", weight=48, flags=Flags.OBSERVED),
+            say("C", "0043", "xx80", "LO", weight=192, flags=Flags.OBSERVED, condition=condition),
+        ),
+        source("a", say("C", "0043", "xx80", "LO")),
+    )
+    assert (entry.vr, entry.ambiguous) == ("LO or DS", True)
+    assert entry.candidates == (
+        Candidate("LO", 10),
+        Candidate("DS", 10),
+        Candidate("LO", 192, condition),
+    )
+    assert entry.confidence == round(432 / 480 * 0.99, 2)
+
+
+def test_what_a_toolkit_wrote_counts_nothing_where_a_dictionary_says_so(say):
+    anew = say("C", "0019", "xx0a", "SH", weight=300)
+    entry = entry_of(
+        observed(anew),
+        source("a", say("C", "0019", "xx0a", "SH")),
+        source("b", say("C", "0019", "xx0a", "LO")),
+    )
+    assert entry.candidates == (Candidate("SH", 1), Candidate("LO", 1))
+    assert Flags.OBSERVED not in entry.flags
+
+
+def test_what_a_toolkit_wrote_and_no_dictionary_says_it_has_read(say):
+    anew = say("C", "0065", "xx02", "LO", weight=40)
+    entry = entry_of(observed(anew), source("a", say("C", "0065", "xx02", "SH")))
+    assert entry.candidates == (Candidate("LO", 5), Candidate("SH", 1))
+    assert (entry.vr, Flags.OBSERVED in entry.flags) == ("LO", False)
+    assert entry_of(observed(anew)).confidence == 0.90
+
+
+def test_a_family_of_sources_counts_as_one(say):
+    us, ss = say("C", "0019", "xx0a", "US"), say("C", "0019", "xx0a", "SS")
+    entry = entry_of(
+        source("a", us, family="old"), source("b", us, family="old"), source("c", us, family="old"),
+        source("d", ss), source("e", ss),
+    )  # fmt: skip
+    assert entry.candidates == (Candidate("SS", 2), Candidate("US", 1))
+
+
+def test_the_vm_allows_what_vendors_wrote(say):
+    seen = say("C", "0019", "xx29", "FD", vm="3-35", weight=34, flags=Flags.OBSERVED)
+    assert entry_of(observed(seen), source("a", say("C", "0019", "xx29", "FD", vm="1"))).vm == "1-n"
+
+
+def test_the_vm_is_that_of_a_source_that_gives_the_vr(say):
+    entry = entry_of(
+        source("a", say("C", "0019", "xx0a", "SH", vm="2")),
+        source("b", say("C", "0019", "xx0a", "LO", vm="1")),
+        source("c", say("C", "0019", "xx0a", "LO", vm="3")),
+    )
+    assert (entry.vr, entry.vm) == ("LO", "1")
+
+
+def test_a_sequence_is_one_value_however_many_items_were_seen(say):
+    seen = say("C", "0029", "xx01", "SQ", vm="1-25", weight=5, flags=Flags.OBSERVED)
+    assert entry_of(observed(seen)).vm == "1"

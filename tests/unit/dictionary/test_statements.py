@@ -36,7 +36,14 @@ def test_vm_of_ps36(vm):
     assert parse_vm(vm.upper()) == vm
 
 
-@pytest.mark.parametrize("vm", ["n", "1-", "one", "1 - 2 - 3"])
+@pytest.mark.parametrize(
+    ("written", "vm"), [("3or4", "3-4"), ("1 - n", "1-n"), ("0-n", "1-n"), (" 2 ", "2")]
+)
+def test_vm_as_sources_write_it(written, vm):
+    assert parse_vm(written) == vm
+
+
+@pytest.mark.parametrize("vm", ["n", "1-", "one", "1 - 2 - 3", "1 2", "1eenote3", "0"])
 def test_refuses_what_is_no_vm(vm):
     with pytest.raises(DictionaryError, match="VM"):
         parse_vm(vm)

@@ -59,6 +59,14 @@ def test_a_csv_of_ones_own_needs_four_columns(tmp_path):
     ]
 
 
+def test_what_the_head_says_is_read(tmp_path):
+    path = tmp_path / "seen.tsv"
+    info = SourceInfo("seen", kind="observed", family="old", unread=3)
+    path.write_text(write_table(SourceTable(info, ())), "utf-8")
+    read = read_table(path).info
+    assert (read.kind, read.family, read.unread) == ("observed", "old", 3)
+
+
 HEAD = "creator\tgroup\telement\tvr\n"
 
 
@@ -77,6 +85,7 @@ HEAD = "creator\tgroup\telement\tvr\n"
         (HEAD.replace("vr", "vr\tflags") + "C\t0019\txx10\tUS\tnew\n", "line 2: flag 'new'"),
         (HEAD.replace("vr", "vr\tweight") + "C\t0019\txx10\tUS\t-1\n", "line 2: weight '-1'"),
         ("# weight: heavy\n" + HEAD, "line 1: weight is no whole number"),
+        ("# kind: rumour\n" + HEAD, "line 1: kind is none of dictionary, observed"),
         (HEAD + "A\\x00B\t0019\txx10\tUS\n", "line 2: creator .* has a NUL"),
     ],
 )
