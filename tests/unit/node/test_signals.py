@@ -1,0 +1,35 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from atlas_node.node.signals import SignalQueue
+
+
+@pytest.fixture
+def signals():
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGUSR1)}
+    opened = SignalQueue(signal.SIGHUP, signal.SIGUSR1)
+    yield opened
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    opened.close()
+
+
+def test_signals_come_one_by_one(signals):
+    os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert {signals.wait(5), signals.wait(5)} == {signal.SIGHUP, signal.SIGUSR1}
+    assert signals.wait(0) is None
+
+
+def test_a_signal_that_another_thread_meets_arrives(signals):
+    def meet() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
+
+    thread = threading.Thread(target=meet)
+    thread.start()
+    assert signals.wait(5) is signal.SIGHUP
+    thread.join()

@@ -1,0 +1,152 @@
+"""The node as its processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from tests.fault.nodes import ATLAS_NODE, NodeProcess
+from tests.fault.pacs import Pacs, ct_object, free_port, send
+
+WORKERS_ONE = {"workers": 1}
+
+
+def refused(node: NodeProcess) -> str:
+    """Start a node that cannot start, and return what it said."""
+    done = subprocess.run(
+        [*ATLAS_NODE, "serve", "-c", str(node.config_path)],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_it_says_in_one_line_that_it_is_ready(tmp_path):
+    port = free_port()
+    web = {"enabled": True, "port": port}
+    with NodeProcess(tmp_path, {}, web=web, node={"ae_title": "HERE"}) as node:
+        assert node.said() == (
+            f"atlas-node: ready on 127.0.0.1:{node.port} as HERE, 2 workers, "
+            f"viewer http://127.0.0.1:{port}/\n"
+        )
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as viewer:
+            viewer.sendall(f"GET / HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            assert viewer.recv(12) == b"HTTP/1.1 200"
+        assert node.stop() == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_drains_and_ends_with_status_0(tmp_path, how):
+    with Pacs() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
+        answered = send(node.port, [ct_object(number) for number in range(20)])
+        assert len(answered) == 20
+        node.signal(how)
+        assert node.process is not None
+        assert node.process.wait(20) == 0
+        assert set(pacs.objects) == set(answered)
+        assert not node.spooled()
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", node.port), timeout=1)
+
+
+def test_what_cannot_be_delivered_waits_for_the_next_start(tmp_path):
+    pacs = Pacs()
+    with NodeProcess(tmp_path, {"pacs": pacs.port}, node=WORKERS_ONE) as node:
+        answered = send(node.port, [ct_object(number) for number in range(3)])
+        assert node.stop() == 0
+        assert [row["sop_instance_uid"] for row in node.queue()] == answered
+        with pacs:
+            node.start()
+            assert pacs.wait_for(answered)
+
+
+def test_sighup_reads_the_routes_again_and_a_bad_file_changes_nothing(tmp_path):
+    with (
+        Pacs() as first,
+        Pacs() as second,
+        NodeProcess(tmp_path, {"first": first.port, "second": second.port}) as node,
+    ):
+        node.config["routes"] = [{"to": ["second"]}]
+        node.write_config()
+        node.signal(signal.SIGHUP)
+        node.wait_until(lambda: node.said().count("configuration read again") == 2)
+        node.config_path.write_text("routes: [{to: [nowhere]}]")
+        node.signal(signal.SIGHUP)
+        node.wait_until(lambda: "the configuration in force stays" in node.said())
+        assert "Traceback" not in node.said()
+        answered = send(node.port, [ct_object(1)])
+        assert second.wait_for(answered)
+        assert not first.objects
+
+
+def test_a_worker_that_keeps_ending_is_started_later_each_time(tmp_path):
+    with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
+        for again in (1, 2):
+            os.kill(node.workers()[0], signal.SIGKILL)
+            node.wait_until(lambda again=again: node.said().count("killed by SIGKILL") == again)
+            node.wait_until(lambda: len(node.workers()) == 1)
+        assert "started again in 0.5 s" in node.said()
+        assert "started again in 1 s" in node.said()
+
+
+def test_connections_that_wait_outlive_a_worker(tmp_path):
+    with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
+        os.kill(node.workers()[0], signal.SIGKILL)
+        time.sleep(0.1)
+        assert len(send(node.port, [ct_object(1)])) == 1
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path):
+    node = NodeProcess(tmp_path, {})
+    with socket.create_server(("127.0.0.1", node.port)):
+        assert refused(node) == (
+            f"atlas-node: cannot listen on 127.0.0.1:{node.port}: Address already in use; "
+            "stop what uses it, or change node.host and node.port\n"
+        )
+
+
+def test_the_viewers_port_in_use_is_one_clear_line(tmp_path):
+    port = free_port()
+    node = NodeProcess(tmp_path, {}, web={"enabled": True, "port": port})
+    with socket.create_server(("127.0.0.1", port)):
+        said = refused(node)
+    assert str(port) in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_second_node_on_the_spool_is_one_clear_line(tmp_path):
+    with NodeProcess(tmp_path, {}) as node:
+        node.config["node"]["port"] = free_port()
+        node.write_config()
+        assert refused(node) == (
+            f"atlas-node: the spool {node.spool} is in use by another node; "
+            "stop that one or set spool.path to another folder\n"
+        )
+
+
+def test_a_spool_that_cannot_be_written_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    node = NodeProcess(tmp_path, {}, spool={"path": "file/spool"})
+    assert refused(node) == (
+        f"atlas-node: cannot write the spool {tmp_path}/file/spool: Not a directory\n"
+    )
+
+
+def test_an_unknown_key_is_one_clear_line(tmp_path):
+    node = NodeProcess(tmp_path, {}, spool={"pat": "spool"})
+    said = refused(node)
+    assert len(said.splitlines()) == 1
+    assert str(node.config_path) in said
+    assert "pat" in said
+
+
+def test_what_a_worker_cannot_use_is_one_clear_line(tmp_path):
+    tls = {"certificate": "nowhere.crt", "key": "nowhere.key"}
+    said = refused(NodeProcess(tmp_path, {}, node={"tls": tls}))
+    assert said.startswith(f"atlas-node: tls: cannot use {tmp_path}/nowhere.crt: ")
+    assert len(said.splitlines()) == 1

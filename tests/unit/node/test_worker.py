@@ -1,0 +1,156 @@
+"""A worker in this process: its parts put together, without the supervisor."""
+
+import time
+
+import pytest
+
+from atlas_dictionary import DictionaryError
+from atlas_node.config import Config
+from atlas_node.dimse import listen
+from atlas_node.errors import LogError, SpoolError
+from atlas_node.log import LogFilter, LogStore
+from atlas_node.node.worker import Worker
+from atlas_node.spool import read_queue
+from tests.fault.pacs import Pacs, ct_object, free_port, send
+
+
+def configuration(folder, pacs_port=None, **sections):
+    destinations = [
+        {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": pacs_port,
+         "retry": {"first_delay": 0.05, "max_delay": 0.1}},
+    ] if pacs_port else []  # fmt: skip
+    return Config.model_validate(
+        {
+            "node": {"port": free_port(), "timeouts": {"drain": 2.0, "acse": 2.0}},
+            "spool": {"path": folder / "spool", "limits": {"min_free_bytes": 1}},
+            "log": {"url": f"sqlite:///{folder}/log.db"},
+            "destinations": destinations,
+            "routes": [{"to": [it["name"] for it in destinations] or ["log"]}],
+            "web": {"enabled": False},
+        }
+        | sections
+    )
+
+
+@pytest.fixture
+def run(tmp_path):
+    running = []
+
+    def start(config):
+        listener = listen(config.node)
+        worker = Worker(0, config, listener)
+        worker.start()
+        running.append((worker, listener))
+        return worker
+
+    yield start
+    for worker, listener in running:
+        worker.stop()
+        listener.close()
+
+
+def test_what_comes_in_goes_out_and_into_the_log(run, tmp_path):
+    with Pacs() as pacs:
+        config = configuration(tmp_path, pacs.port)
+        run(config)
+        ds = ct_object(1)
+        assert send(config.node.port, [ds]) == [ds.SOPInstanceUID]
+        assert pacs.wait_for([ds.SOPInstanceUID])
+    for _ in range(300):
+        if not list(read_queue(config.spool.path)):
+            break
+        time.sleep(0.01)
+    store = LogStore.open(config.log.url)
+    [logged] = store.objects(LogFilter(), 10)
+    assert logged.object.identity.sop_instance_uid == ds.SOPInstanceUID
+    store.close()
+
+
+def test_another_configuration_counts_from_the_next_object(run, tmp_path, caplog):
+    with Pacs() as first, Pacs() as second:
+        config = configuration(tmp_path, first.port)
+        worker = run(config)
+        before = ct_object(1)
+        send(config.node.port, [before])
+        assert first.wait_for([before.SOPInstanceUID])
+        moved = config.destinations[0].model_copy(update={"port": second.port})
+        worker.reload(config.model_copy(update={"destinations": (moved,)}))
+        after = ct_object(2)
+        send(config.node.port, [after])
+        assert second.wait_for([after.SOPInstanceUID])
+        assert set(first.objects) == {before.SOPInstanceUID}
+
+
+def test_a_configuration_that_cannot_be_used_changes_nothing(run, tmp_path):
+    with Pacs() as pacs:
+        config = configuration(tmp_path, pacs.port)
+        worker = run(config)
+        broken = {"dictionary": {"paths": [tmp_path / "nowhere.atd"]}, "routes": []}
+        with pytest.raises(DictionaryError):
+            worker.reload(configuration(tmp_path, pacs.port, **broken))
+        ds = ct_object(1)
+        send(config.node.port, [ds])
+        assert pacs.wait_for([ds.SOPInstanceUID])
+
+
+def test_objects_for_a_destination_that_is_gone_are_said(run, tmp_path, caplog):
+    down = free_port()
+    config = configuration(tmp_path, down)
+    worker = run(config)
+    send(config.node.port, [ct_object(1), ct_object(2)])
+    worker.reload(configuration(tmp_path))
+    assert "2 objects wait for destination 'pacs', which the configuration has not" in caplog.text
+
+
+def test_it_drains_what_can_be_delivered_and_leaves_the_rest(tmp_path, caplog):
+    caplog.set_level("INFO")
+    with Pacs() as pacs:
+        config = configuration(tmp_path, pacs.port)
+        listener = listen(config.node)
+        worker = Worker(0, config, listener)
+        worker.start()
+        objects = [ct_object(number) for number in range(20)]
+        answered = send(config.node.port, objects)
+        worker.stop()
+        listener.close()
+        assert set(pacs.objects) == set(answered)
+        assert not list(read_queue(config.spool.path))
+    config = configuration(tmp_path, free_port())
+    listener = listen(config.node)
+    worker = Worker(0, config, listener)
+    worker.start()
+    send(config.node.port, objects)
+    begun = time.monotonic()
+    worker.stop()
+    listener.close()
+    assert time.monotonic() - begun < 2.0  # nothing could be delivered: why wait for it
+    assert len(list(read_queue(config.spool.path))) == len(objects)
+    assert "20 objects stay in the spool" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sections", "error", "line"),
+    [
+        ({"spool": {"path": "{folder}/file/spool"}}, SpoolError, "cannot write the spool"),
+        ({"log": {"url": "sqlite:///{folder}/file/log.db"}}, LogError, "file"),
+        ({"dictionary": {"paths": ["{folder}/nowhere.atd"]}}, DictionaryError, "nowhere.atd"),
+    ],
+)
+def test_a_part_that_cannot_be_opened_is_one_clear_line(tmp_path, sections, error, line):
+    (tmp_path / "file").write_text("")
+    filled = {
+        section: {
+            key: [it.format(folder=tmp_path) for it in value]
+            if isinstance(value, list)
+            else value.format(folder=tmp_path)
+            for key, value in settings.items()
+        }
+        for section, settings in sections.items()
+    }
+    config = configuration(tmp_path, **filled)
+    listener = listen(config.node)
+    with pytest.raises(error) as raised:
+        Worker(0, config, listener)
+    listener.close()
+    assert line in str(raised.value)
+    assert "\n" not in str(raised.value)
