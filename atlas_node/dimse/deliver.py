@@ -22,15 +22,17 @@ from typing import Final
 
 from atlas_node.annotate import Annotator
 from atlas_node.config import Destination, NodeSettings, Retry
+from atlas_node.dimse.presentation import deliverable_as
 from atlas_node.dimse.scu import (
     AssociationLostError,
     ContextRefusedError,
     KeptAssociation,
     Peer,
+    Syntax,
 )
 from atlas_node.dimse.status import SUCCESS, Verdict, describe, verdict
 from atlas_node.errors import PeerError, SpoolError
-from atlas_node.model import DeliveryStatus
+from atlas_node.model import DeliveryStatus, Policy
 from atlas_node.spool import Delivery, Spool
 
 _JITTER: Final = 0.2
@@ -43,6 +45,15 @@ def backoff(retry: Retry, failures: int) -> float:
     """Return how long to wait after a number of failures in a row, in seconds, with jitter."""
     delay = min(retry.max_delay, retry.first_delay * 2.0 ** min(failures - 1, 60))
     return delay * random.uniform(1 - _JITTER, 1)  # noqa: S311
+
+
+def _forms(syntaxes: Sequence[Syntax], policy: Policy) -> list[Syntax]:
+    """Return every form in which objects of `syntaxes` can be sent, the best of each first."""
+    return [
+        (sop_class, form)
+        for sop_class, transfer_syntax in syntaxes
+        for form in deliverable_as(transfer_syntax, policy)
+    ]
 
 
 class Courier:
@@ -123,12 +134,18 @@ class Courier:
     def _deliver(self, delivery: Delivery) -> None:
         """Send one object and settle its delivery, whatever happens."""
         envelope = delivery.entry.envelope
-        syntax = (envelope.sop_class_uid, envelope.transfer_syntax_uid)
+        policy = delivery.recipient.policy
         try:
-            pieces = self._pieces(delivery)
             ahead = self._spool.syntaxes_ahead(self.destination.name)
+            wanted = _forms([(envelope.sop_class_uid, envelope.transfer_syntax_uid)], policy)
+            _, taken = self._association.takes(wanted, _forms(ahead, policy))
+            annotation = self._annotator().annotate(
+                self._spool.read(delivery.entry), envelope.transfer_syntax_uid, policy, taken
+            )
+            # Where it cannot be re-encoded, the object goes out in the form in which it came.
+            syntax = (envelope.sop_class_uid, annotation.transfer_syntax_uid)
             status, comment = self._association.store(
-                syntax, envelope.sop_instance_uid, pieces, ahead
+                syntax, envelope.sop_instance_uid, annotation.pieces
             )
         except SpoolError as error:
             self._settle(delivery, DeliveryStatus.DEAD, str(error))
@@ -145,11 +162,6 @@ class Courier:
             self._refused(delivery, f"internal error: {type(error).__name__}")
         else:
             self._answered(delivery, status, comment)
-
-    def _pieces(self, delivery: Delivery) -> Sequence[bytes | memoryview]:
-        data = self._spool.read(delivery.entry)
-        syntax = delivery.entry.envelope.transfer_syntax_uid
-        return self._annotator().annotate(data, syntax, delivery.recipient.policy).pieces
 
     def _answered(self, delivery: Delivery, status: int, comment: str) -> None:
         detail = describe(status, comment)

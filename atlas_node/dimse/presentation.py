@@ -1,4 +1,4 @@
-"""Which transfer syntax is taken of those that a peer proposes for one presentation context.
+"""Transfer syntaxes of presentation contexts: which is taken of a peer, which is offered to one.
 
 pynetdicom's storage service takes every SOP class and, of several transfer syntaxes, the first
 proposed. Here the proposal is put into our order first. The rule: what the sender would rather
@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
 from pynetdicom.pdu_primitives import A_ASSOCIATE
+
+from atlas_node.model import Policy
 
 _LAST = (ImplicitVRLittleEndian, ExplicitVRBigEndian)
 
@@ -30,3 +33,18 @@ def put_in_order(request: A_ASSOCIATE) -> None:
     for context in request.presentation_context_definition_list:
         if len(context.transfer_syntax) > 1:
             context.transfer_syntax = [*preferred(context.transfer_syntax)]
+
+
+def deliverable_as(transfer_syntax_uid: str, policy: Policy) -> list[str]:
+    """Return the transfer syntaxes in which an object can be delivered, the best first.
+
+    Only explicit VR carries what was decoded, so an object in implicit VR is offered in explicit
+    VR first, unless the policy changes nothing. An uncompressed one in explicit VR is offered in
+    implicit VR too, for a peer that takes nothing else.
+    """
+    explicit, implicit = str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian)
+    if transfer_syntax_uid == implicit and policy is not Policy.OBSERVE:
+        return [explicit, implicit]
+    if transfer_syntax_uid == explicit:
+        return [explicit, implicit]
+    return [transfer_syntax_uid]

@@ -130,7 +130,8 @@ class KeptAssociation:
         syntax = (str(Verification), str(ImplicitVRLittleEndian))
         request = C_ECHO()
         request.AffectedSOPClassUID = syntax[0]
-        response = self._exchange(request, C_ECHO_RQ(), self._context(syntax, ()))
+        taken = self.takes([syntax])
+        response = self._exchange(request, C_ECHO_RQ(), self._contexts[taken])
         self.close()
         if response.Status != SUCCESS:
             raise PeerError(f"{self._peer}: C-ECHO answered with {describe(response.Status)}")
@@ -163,7 +164,8 @@ class KeptAssociation:
         PeerError
             When no association can be opened.
         """
-        context_id = self._context(syntax, ahead)
+        taken = self.takes([syntax], ahead)
+        context_id = self._contexts[taken]
         request = C_STORE()
         request.AffectedSOPClassUID = syntax[0]
         request.AffectedSOPInstanceUID = sop_instance_uid
@@ -172,19 +174,43 @@ class KeptAssociation:
         response = self._exchange(request, C_STORE_RQ(), context_id, pieces)
         return int(response.Status), str(response.ErrorComment or "")
 
-    def _context(self, syntax: Syntax, ahead: Sequence[Syntax]) -> int:
-        """Return the identifier of the presentation context for `syntax`, negotiating it."""
-        now = time.monotonic()
-        when, why = self._refused.get(syntax, (now - _REFUSED_FOR, ""))
-        if now - when < _REFUSED_FOR:
-            raise ContextRefusedError(why)
-        if not self.is_open or syntax not in self._contexts:
+    def takes(self, syntaxes: Sequence[Syntax], ahead: Sequence[Syntax] = ()) -> Syntax:
+        """Return the first of `syntaxes` that the peer takes, negotiating them.
+
+        Parameters
+        ----------
+        syntaxes : sequence of tuple
+            The forms in which one object can be sent, the best first.
+        ahead : sequence of tuple
+            What else will be sent soon, to be negotiated along.
+
+        Raises
+        ------
+        ContextRefusedError
+            When the peer takes none of them.
+        PeerError
+            When no association can be opened.
+        """
+        refusals = [self._refusal(syntax) for syntax in syntaxes]
+        if all(refusals):
+            raise ContextRefusedError("; ".join(dict.fromkeys(refusals)))
+        undecided = any(
+            syntax not in self._contexts and not refusal
+            for syntax, refusal in zip(syntaxes, refusals, strict=True)
+        )
+        if not self.is_open or (undecided and syntaxes[0] not in self._contexts):
             known = list(self._contexts)
             self.close()
-            self._open(list(dict.fromkeys((syntax, *ahead, *known)))[:_MOST_CONTEXTS])
-        if syntax not in self._contexts:
-            raise ContextRefusedError(self._refused[syntax][1])
-        return self._contexts[syntax]
+            self._open(list(dict.fromkeys((*syntaxes, *ahead, *known)))[:_MOST_CONTEXTS])
+        for syntax in syntaxes:
+            if syntax in self._contexts:
+                return syntax
+        raise ContextRefusedError("; ".join(dict.fromkeys(map(self._refusal, syntaxes))))
+
+    def _refusal(self, syntax: Syntax) -> str:
+        """Return why the peer lately refused a context for `syntax`; empty when it did not."""
+        when, why = self._refused.get(syntax, (0.0, ""))
+        return why if why and time.monotonic() - when < _REFUSED_FOR else ""
 
     def _open(self, syntaxes: Sequence[Syntax]) -> None:
         peer = self._peer
@@ -199,12 +225,12 @@ class KeptAssociation:
             )
         except OSError as error:
             raise PeerError(f"{peer}: {error.strerror or error}") from error
-        assoc._reactor_checkpoint = Checkpoint()
+        assoc._reactor_checkpoint = cast(Any, Checkpoint())
         # What ends an idle association is its owner's business, not a timer's.
         assoc.network_timeout = None
         if not assoc.is_established:
             if assoc.rejected_contexts and not assoc.accepted_contexts:
-                self._remember_refusals(assoc.rejected_contexts)
+                self._remember_refusals(assoc.rejected_contexts, syntaxes)
                 raise ContextRefusedError(self._refused[syntaxes[0]][1])
             raise PeerError(f"{peer}: {_why_not(assoc)}")
         self._assoc = assoc
@@ -214,15 +240,17 @@ class KeptAssociation:
         self._remember_refusals(assoc.rejected_contexts, syntaxes)
 
     def _remember_refusals(
-        self, contexts: Sequence[PresentationContext], proposed: Sequence[Syntax] = ()
+        self, contexts: Sequence[PresentationContext], proposed: Sequence[Syntax]
     ) -> None:
         now = time.monotonic()
-        for syntax in proposed:
+        results = {context.context_id: context.result or 0 for context in contexts}
+        for number, syntax in enumerate(proposed):
             if syntax not in self._contexts:
-                self._refused[syntax] = (now, f"{self._peer}: refused the presentation context")
-        for context in contexts:
-            why = _CONTEXT_RESULTS.get(context.result or 0, "refused the presentation context")
-            self._refused[_syntax(context)] = (now, f"{self._peer}: {why}")
+                # A refusal names a transfer syntax that means nothing (PS3.8 9.3.3.2): the
+                # identifier, odd and in the order of the proposal, says what was refused.
+                result = results.get(2 * number + 1, 0)
+                why = _CONTEXT_RESULTS.get(result, "refused the presentation context")
+                self._refused[syntax] = (now, f"{self._peer}: {why}")
 
     def _exchange(
         self,
@@ -240,7 +268,7 @@ class KeptAssociation:
         message.primitive_to_message(request)
         message.data_set = None
         longest = assoc.dimse.maximum_pdu_size
-        checkpoint = cast(Checkpoint, assoc._reactor_checkpoint)
+        checkpoint = cast(Any, assoc._reactor_checkpoint)
         checkpoint.park(assoc)
         try:
             for command in message.encode_msg(context_id, longest):

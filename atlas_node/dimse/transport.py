@@ -132,35 +132,44 @@ class RequestingEntity(ApplicationEntity):
         return sock
 
 
-class Checkpoint(threading.Event):
+class Checkpoint:
     """Where an association's own loop is parked while a message is exchanged.
 
     pynetdicom looks at a flag that the loop sets before it waits and clears after; when the
     loop's thread is delayed between the two, it is taken for parked, goes on, and takes the
-    response out of the queue. Here it counts as parked only when it has seen that it must stop.
+    response out of the queue. Here it is parked only when it has seen that it must stop.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._parked = threading.Event()
-        self.set()
+        self._changed = threading.Condition()
+        self._open = True
+        self._parked = False
 
     def set(self) -> None:
         """Let the loop go on."""
-        self._parked.clear()
-        super().set()
+        with self._changed:
+            self._open, self._parked = True, False
+            self._changed.notify_all()
 
-    def wait(self, timeout: float | None = None) -> bool:
+    def clear(self) -> None:
+        """Stop the loop when it comes by next."""
+        with self._changed:
+            self._open = False
+
+    def wait(self) -> None:
         """Wait until the loop may go on; called by the loop itself."""
-        if not self.is_set():
-            self._parked.set()
-        return super().wait(timeout)
+        with self._changed:
+            while not self._open:
+                self._parked = True
+                self._changed.notify_all()
+                self._changed.wait()
 
     def park(self, loop: threading.Thread) -> None:
         """Stop the loop, and return when it has stopped or its thread has ended."""
         self.clear()
-        while not self._parked.wait(_LOOK_EVERY) and loop.is_alive():
-            pass
+        with self._changed:
+            while not self._parked and loop.is_alive():
+                self._changed.wait(_LOOK_EVERY)
 
 
 class BoundedDimse(DIMSEServiceProvider):

@@ -39,7 +39,8 @@ class SignalQueue:
         return self._pending.popleft() if self._pending else None
 
     def close(self) -> None:
-        """Give the sockets back; signals are lost from now on."""
+        """Give the sockets back; signals do nothing from now on."""
+        signal.set_wakeup_fd(-1)
         self._receiver.close()
         self._sender.close()
 

@@ -85,8 +85,9 @@ class Supervisor:
         """
         config = self._config
         configure_logging("supervisor")
-        self._signals = SignalQueue(*_STOP, signal.SIGHUP, signal.SIGCHLD)
         with ExitStack() as stack:
+            self._signals = SignalQueue(*_STOP, signal.SIGHUP, signal.SIGCHLD)
+            stack.callback(self._signals.close)
             # The paths are complete: load_config has added those of ATLAS_DICTPATH.
             open_layers(config.dictionary.paths, {})
             store = LogStore.open(config.log.url, config.log.values)

@@ -130,9 +130,10 @@ def made_unknown_again(path: Path) -> bytes:
     ("proposal", "syntax"),
     [
         ("-xe", "1.2.840.10008.1.2.1"),
-        # Big endian is proposed first, with others behind it: the node chooses what it annotates.
+        # Big endian is proposed first, with others behind it: the node chooses.
         ("-xb", "1.2.840.10008.1.2.1"),
-        ("-xi", "1.2.840.10008.1.2"),
+        # What came in implicit VR is delivered in explicit VR, which shows what was decoded.
+        ("-xi", "1.2.840.10008.1.2.1"),
     ],
 )
 def test_uncompressed_transfer_syntaxes(
@@ -141,6 +142,28 @@ def test_uncompressed_transfer_syntaxes(
     storescu(node, proposal, unknown)
     (copy,) = delivered(node, pacs[1])
     assert pydicom.dcmread(copy, stop_before_pixels=True).file_meta.TransferSyntaxUID == syntax
+
+
+@pytest.mark.parametrize("proposal", ["-xe", "-xi"])
+def test_a_pacs_that_takes_implicit_vr_alone_gets_implicit_vr(
+    tmp_path: Path, unknown: Path, proposal: str
+) -> None:
+    folder, port = tmp_path / "implicit", free_port()
+    folder.mkdir()
+    (tmp_path / "node").mkdir()
+    pacs = subprocess.Popen(
+        [program("storescp"), "-aet", "PACS", "+xi", "-od", folder, str(port)], env=environment()
+    )
+    try:
+        with NodeProcess(tmp_path / "node", {"pacs": port}) as node:
+            storescu(node, proposal, unknown)
+            (copy,) = delivered(node, folder)
+    finally:
+        pacs.terminate()
+        pacs.wait(10)
+    ds = pydicom.dcmread(copy)
+    assert ds.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2"
+    assert ds.PixelData == pydicom.dcmread(CT_SMALL).PixelData
 
 
 def test_a_whole_folder_of_real_objects_passes(

@@ -7,7 +7,8 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
-from atlas_node.dimse.presentation import preferred
+from atlas_node.dimse.presentation import deliverable_as, preferred
+from atlas_node.model import Policy
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,17 @@ from atlas_node.dimse.presentation import preferred
 def test_what_the_sender_would_rather_send_is_taken_if_it_names_the_vrs(proposed, taken):
     assert preferred(proposed)[0] == taken
     assert sorted(preferred(proposed)) == sorted(proposed)
+
+
+@pytest.mark.parametrize(
+    ("received", "policy", "forms"),
+    [
+        ("1.2.840.10008.1.2", Policy.DECODE, ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]),
+        ("1.2.840.10008.1.2", Policy.OBSERVE, ["1.2.840.10008.1.2"]),
+        ("1.2.840.10008.1.2.1", Policy.DECODE, ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]),
+        ("1.2.840.10008.1.2.2", Policy.DECODE, ["1.2.840.10008.1.2.2"]),
+        ("1.2.840.10008.1.2.4.50", Policy.DECODE, ["1.2.840.10008.1.2.4.50"]),
+    ],
+)
+def test_forms_in_which_an_object_can_be_delivered(received, policy, forms):
+    assert deliverable_as(received, policy) == forms

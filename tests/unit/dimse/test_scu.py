@@ -215,3 +215,12 @@ def test_echo_that_is_not_answered_with_success(pacs, node):
     pacs._server.bind(evt.EVT_C_ECHO, lambda event: 0x0122)
     with pytest.raises(PeerError, match="C-ECHO answered with status 0x0122"):
         echo(Peer("pacs", "PACS", "127.0.0.1", pacs.port, "ATLAS"), node)
+
+
+def test_the_first_form_that_the_peer_takes_is_told(keep):
+    implicit = (CT[0], str(ImplicitVRLittleEndian))
+    with Pacs() as both:
+        association = keep(both.port)
+        assert association.takes([CT, implicit]) == CT
+        assert association.takes([implicit]) == implicit
+        assert both.associations == 1

@@ -62,7 +62,7 @@ def test_a_parked_loop_does_nothing_until_it_may_go_on(hasty_threads):
             checkpoint.wait()
             turns += 1
 
-    thread = threading.Thread(target=loop)
+    thread = threading.Thread(target=loop, daemon=True)
     thread.start()
     for _ in range(300):
         checkpoint.park(thread)

@@ -12,10 +12,9 @@ def signals():
     before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGUSR1)}
     opened = SignalQueue(signal.SIGHUP, signal.SIGUSR1)
     yield opened
-    signal.set_wakeup_fd(-1)
+    opened.close()
     for number, handler in before.items():
         signal.signal(number, handler)
-    opened.close()
 
 
 def test_signals_come_one_by_one(signals):
