@@ -41,7 +41,7 @@ def test_a_file_is_annotated_and_its_meta_information_kept(
     assert target.read_bytes() == dicom_file(DECODED)
     assert source.read_bytes() == dicom_file(UNKNOWN)
     assert report.changed
-    assert report.to_json()["elements"][0]["name"] == "NumberOfImagesInMosaic"
+    assert report.to_json()["elements"][0]["name"] == "Number of Images in Mosaic"
     assert report.sop_instance_uid == "1.2.3.4"
 
 
