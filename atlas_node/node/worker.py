@@ -32,6 +32,7 @@ from atlas_node.spool import Spool
 READY: Final = ""
 """What a worker sends to the supervisor when it serves; anything else is why it cannot."""
 
+_OUR_THREADS: Final = ("courier-", "recorder", "scp")
 _POLL: Final = 0.05
 _PATIENCE: Final = 5.0
 
@@ -59,6 +60,7 @@ def run_worker(
     orders = SignalQueue(signal.SIGTERM, signal.SIGHUP)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     configure_logging(f"worker-{number}")
+    threading.excepthook = end_on_fault
     try:
         worker = Worker(number, config, listener)
     except (AtlasError, DictionaryError) as error:
@@ -82,6 +84,21 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def end_on_fault(fault: threading.ExceptHookArgs) -> None:
+    """End the worker when a thread of ours fails; the hook of `threading` for a worker.
+
+    A courier or recorder that is gone would leave its objects waiting unseen; a new worker goes
+    on with all of them. A thread of pynetdicom takes its own association with it and no more.
+    """
+    name = fault.thread.name if fault.thread else "unknown"
+    if not name.startswith(_OUR_THREADS):
+        _logger.warning("a thread of an association ended: %s", fault.exc_value)
+        return
+    _logger.critical("thread %s failed, the worker ends", name, exc_info=fault.exc_value)
+    logging.shutdown()
+    os._exit(1)
 
 
 class Worker:

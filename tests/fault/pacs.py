@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -23,9 +24,11 @@ VERIFICATION = "1.2.840.10008.1.1"
 
 
 def free_port() -> int:
-    """A port that nothing listens on, for a moment at least."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """A port that nothing listens on, outside the range that outgoing connections take."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Pacs:
@@ -137,7 +140,7 @@ def encoded(ds: Dataset) -> bytes:
     return data
 
 
-@contextmanager
+@contextlib.contextmanager
 def scanner_association(port: int, ds: Dataset, calling_ae: str) -> Iterator[Any]:
     """An association for objects like `ds`, with pynetdicom's own loop held still.
 

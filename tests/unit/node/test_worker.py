@@ -1,5 +1,7 @@
 """A worker in this process: its parts put together, without the supervisor."""
 
+import os
+import threading
 import time
 
 import pytest
@@ -9,7 +11,7 @@ from atlas_node.config import Config
 from atlas_node.dimse import listen
 from atlas_node.errors import LogError, SpoolError
 from atlas_node.log import LogFilter, LogStore
-from atlas_node.node.worker import Worker
+from atlas_node.node.worker import Worker, end_on_fault
 from atlas_node.spool import read_queue
 from tests.fault.pacs import Pacs, ct_object, free_port, send
 
@@ -154,3 +156,28 @@ def test_a_part_that_cannot_be_opened_is_one_clear_line(tmp_path, sections, erro
     listener.close()
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("thread", "ended"),
+    [
+        ("courier-pacs", [1]),
+        ("recorder", [1]),
+        ("scp", [1]),
+        ("Thread-7", []),
+        ("AcceptorThread@1", []),
+    ],
+)
+def test_a_fault_in_a_thread_of_ours_ends_the_worker(monkeypatch, caplog, thread, ended):
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    monkeypatch.setattr(threading, "excepthook", end_on_fault)
+
+    def fail() -> None:
+        raise RuntimeError("a fault")
+
+    failing = threading.Thread(target=fail, name=thread)
+    failing.start()
+    failing.join()
+    assert codes == ended
+    assert "a fault" in caplog.text
