@@ -19,7 +19,9 @@ from typing import Any
 from atlas_node.annotate import Annotator
 from atlas_node.encoding.part10 import split_file
 from atlas_node.errors import AtlasError, MalformedStreamError
-from atlas_node.model import ElementRecord, Policy
+from atlas_node.model import ElementRecord, ElementStatus, Policy
+
+_NOTHING_COUNTED = {"private": 0, **{status.value: 0 for status in ElementStatus}}
 
 
 class FileError(AtlasError):
@@ -105,10 +107,12 @@ def _annotated(
     try:
         part10 = split_file(data)
     except MalformedStreamError as error:
-        return FileReport(name, "", "", False, str(error), {}, ()), [data]
+        return FileReport(name, "", "", False, str(error), _NOTHING_COUNTED, ()), [data]
     if not part10.transfer_syntax_uid:
         reason = "the file meta information has no transfer syntax (0002,0010)"
-        return FileReport(name, part10.sop_instance_uid, "", False, reason, {}, ()), [data]
+        return FileReport(name, part10.sop_instance_uid, "", False, reason, _NOTHING_COUNTED, ()), [
+            data
+        ]
     annotation = annotator.annotate(data[part10.offset :], part10.transfer_syntax_uid, policy)
     report = FileReport(
         file=name,
@@ -161,4 +165,4 @@ def annotate_tree(
         try:
             yield annotate_file(annotator, source, target, policy, records=records)
         except FileError as error:
-            yield FileReport(str(source), "", "", False, str(error), {}, ())
+            yield FileReport(str(source), "", "", False, str(error), _NOTHING_COUNTED, ())

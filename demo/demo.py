@@ -139,6 +139,9 @@ def _send_all(port: int, ct: Path) -> int:
     started = time.monotonic()
     statuses = send(port, files)
     accepted = sum(status == 0 for status in statuses.values())
+    left_out = len(sources) - len(files)
+    if left_out:
+        console.print(f"[bold]scanner[/]  {left_out} files are not in uncompressed explicit VR")
     console.print(
         f"[bold]scanner[/]  sent {len(files)} object{'s' * (len(files) != 1)} with all private "
         f"elements made UN, {accepted} accepted, {time.monotonic() - started:.1f} s"
@@ -226,6 +229,10 @@ def _show_totals(objects: list) -> None:
         share = f"{100 * counts['decoded'] / counts['private']:.1f} %" if counts["private"] else ""
         table.add_row(escape(maker), *(str(counts[c]) for c in columns), share)
     console.print(table)
+    console.print(
+        "The dictionary has seen files of most of these scanners; docs/accuracy.md tells what to "
+        "expect of others."
+    )
 
 
 def _show_delivered(ct: Path, uid: str, expected: int) -> bool:
@@ -243,8 +250,9 @@ def _show_delivered(ct: Path, uid: str, expected: int) -> bool:
     same = sum(vendor.get_item(tag).VR == copy.get_item(tag).VR for tag in private)
     wrong = sum(copy.get_item(tag).VR not in ("UN", vendor.get_item(tag).VR) for tag in private)
     console.print(
-        f"\nThe PACS has {len(arrived)} objects. In its copy of CT_small.dcm {same} of "
-        f"{len(private)} private elements have the vendor's own VR again, {wrong} a wrong one."
+        f"\nThe PACS has {len(arrived)} objects, one for each SOP Instance UID. In its copy of "
+        f"CT_small.dcm {same} of {len(private)} private elements have the vendor's own VR again, "
+        f"{wrong} a wrong one."
     )
     return same > 0 and not wrong
 

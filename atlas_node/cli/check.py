@@ -27,7 +27,8 @@ class Finding:
     Attributes
     ----------
     part : str
-        ``configuration``, ``spool``, ``dictionary``, ``log``, ``destination`` or ``upstream``.
+        ``configuration``, ``spool``, ``dictionary``, ``log``, ``routes``, ``destination`` or
+        ``upstream``.
     name : str
         Of the destination or upstream; empty otherwise.
     address : str
@@ -94,6 +95,9 @@ def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
     yield _tried("spool", "", str(config.spool.path), spool)
     yield _tried("dictionary", "", ", ".join(map(str, config.dictionary.paths)), dictionary)
     yield _tried("log", "", _without_password(config.log.url), log)
+    if not config.routes:
+        why = "none: objects would be kept undelivered; add a route, if only `- {to: [log]}`"
+        yield Finding("routes", "", "", False, why, 0.0)
     peers = [("destination", Peer.of(it, config.node)) for it in config.destinations]
     peers += [("upstream", Peer.of(it, config.node)) for it in config.upstreams]
 

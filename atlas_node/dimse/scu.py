@@ -269,7 +269,9 @@ class KeptAssociation:
         message.data_set = None
         longest = assoc.dimse.maximum_pdu_size
         checkpoint = cast(Any, assoc._reactor_checkpoint)
-        checkpoint.park(assoc)
+        if not checkpoint.park(assoc, self._silence):
+            self._drop()
+            raise AssociationLostError(f"{self._peer}: the association is stuck")
         try:
             for command in message.encode_msg(context_id, longest):
                 assoc.dul.send_pdu(command)

@@ -14,6 +14,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from datetime import datetime
 from socketserver import TCPServer
 from typing import Any, Final
@@ -164,12 +165,16 @@ class Checkpoint:
                 self._changed.notify_all()
                 self._changed.wait()
 
-    def park(self, loop: threading.Thread) -> None:
-        """Stop the loop, and return when it has stopped or its thread has ended."""
+    def park(self, loop: threading.Thread, timeout: float) -> bool:
+        """Stop the loop; whether it has stopped, or its thread has ended, within `timeout`."""
         self.clear()
+        give_up = time.monotonic() + timeout
         with self._changed:
             while not self._parked and loop.is_alive():
+                if time.monotonic() > give_up:
+                    return False
                 self._changed.wait(_LOOK_EVERY)
+        return True
 
 
 class BoundedDimse(DIMSEServiceProvider):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
+from atlas_node.encoding.vr import KNOWN
 from atlas_node.model import ElementStatus
 
 _TAG = re.compile(r"\(?\s*([0-9a-f]{4})\s*,?\s*((?:[0-9a-f]{2}|xx)[0-9a-f]{2})\s*\)?", re.I)
@@ -97,6 +98,20 @@ def parse_tag(text: str) -> str:
     return f"({match[1]},{match[2]})".lower()
 
 
+def parse_vr(text: str) -> str:
+    """Return a value representation in capitals.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    vr = text.strip().upper()
+    if vr not in KNOWN:
+        raise ValueError("expected a VR such as DS or UN")
+    return vr
+
+
 def parse_since(text: str) -> float:
     """Return a time in seconds since the epoch from ISO 8601 or from an age such as ``2h``.
 
@@ -134,7 +149,7 @@ def parse_status(text: str) -> ElementStatus:
 
 _READ = {
     "tag": parse_tag,
-    "vr": str.upper,
+    "vr": parse_vr,
     "status": parse_status,
     "since": parse_since,
 }

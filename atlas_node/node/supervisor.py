@@ -110,6 +110,8 @@ class Supervisor:
             stack.callback(ended.set)
             threading.Thread(target=self._expire, args=(store, ended), daemon=True).start()
             announce(self._ready_line(viewer_url))
+            if not config.routes:
+                _logger.warning("there are no routes: every object will be kept undelivered")
             self._watch()
 
     def _ready_line(self, viewer_url: str) -> str:

@@ -43,7 +43,7 @@ class FolderLock:
 
     def __init__(self, folder: Path, patience: float = 0.0) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SpoolError(unusable(folder, error)) from error

@@ -58,7 +58,7 @@ def probe_spool(spool: Path) -> bool:
         When it cannot be written.
     """
     try:
-        spool.mkdir(parents=True, exist_ok=True)
+        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         _probe(spool)
     except OSError as error:
         raise SpoolError(unusable(spool, error)) from error
@@ -84,7 +84,7 @@ def _adopt(folder: Path, heir: Path) -> None:
     # A worker that is still ending has the partition a moment longer.
     lock = FolderLock(folder, patience=5.0)
     try:
-        heir.mkdir(exist_ok=True)
+        heir.mkdir(mode=0o700, exist_ok=True)
         for journal in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")):
             data = journal.with_suffix(DATA_SUFFIX)
             if data.exists():

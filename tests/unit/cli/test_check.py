@@ -19,6 +19,7 @@ def check(tmp_path):
             "node": {"timeouts": {"connect": 2, "acse": 2, "dimse": 2}},
             "spool": {"path": "spool"},
             "log": {"url": "sqlite:///log.db"},
+            "routes": [{"to": ["log"]}],
         }
         path.write_text(yaml.safe_dump(config | sections))
         return CliRunner().invoke(app, ["check", "-c", str(path), *options])
@@ -97,3 +98,11 @@ def test_tls_files_that_cannot_be_used_fail_their_destination(check):
     result = check("--json", destinations=[peer("pacs", free_port()) | {"tls": tls}])
     assert result.exit_code == 1
     assert "nowhere.crt" in findings(result)["destination", "pacs"]["detail"]
+
+
+def test_a_configuration_without_routes_fails_the_check(check):
+    done = check("--json", routes=[])
+    assert done.exit_code == 1
+    (finding,) = [it for it in json.loads(done.output)["checks"] if not it["ok"]]
+    assert finding["part"] == "routes"
+    assert "add a route" in finding["detail"]

@@ -65,7 +65,7 @@ def test_a_parked_loop_does_nothing_until_it_may_go_on(hasty_threads):
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()
     for _ in range(300):
-        checkpoint.park(thread)
+        assert checkpoint.park(thread, 30)
         parked_at = turns
         sum(range(5000))
         assert turns == parked_at
@@ -78,8 +78,17 @@ def test_a_parked_loop_does_nothing_until_it_may_go_on(hasty_threads):
     assert not thread.is_alive()
 
 
+def test_a_loop_that_does_not_come_by_is_not_waited_for_without_end():
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    assert not Checkpoint().park(thread, 0.1)
+    ended.set()
+    thread.join(10)
+
+
 def test_a_loop_that_has_ended_holds_nobody_up():
     thread = threading.Thread(target=lambda: None)
     thread.start()
     thread.join()
-    Checkpoint().park(thread)
+    assert Checkpoint().park(thread, 30)
