@@ -74,6 +74,8 @@ class BulkIndex:
             self._folded[fold(name.encode("utf-8"))] = code
         vr = column("ENTR", 40, "S2")
         self._vr = np.concatenate([np.ascontiguousarray(vr), np.array([b"UN"], "S2")])
+        # Of a number that is -1, no entry, the last place answers.
+        self._has_vr = np.append(column("ENTR", 36, "u1") > 0, False)
         self._index_blocks(column)
         tags, masks, owners = (column("ENTR", o, "<u4") for o in (0, 4, 8))
         public = np.flatnonzero((owners == 0) & (masks == EXACT)).astype(np.int32)
@@ -109,6 +111,10 @@ class BulkIndex:
         if public.any():
             number[public] = self._public(group[public] << 16 | element[public])
         return Matches(number >= 0, self._vr.take(number), number, self._dictionary.entry)
+
+    def has_vr(self, number: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which of the entries have a VR, one or several; -1, no entry, has none."""
+        return self._has_vr.take(number)
 
     def _index_blocks(self, column: Callable[[str, int, str], NDArray[Any]]) -> None:
         """Make the way from creator and group to block, and from block and offset to entry."""
@@ -187,6 +193,7 @@ def _words(name: str, numbers: Integers) -> NDArray[np.uint32]:
 def overlay(
     layers: Sequence[FileDictionary],
     names: Sequence[str],
+    completed: Callable[[Entry, int], Entry],
     creators: Creators,
     groups: Integers,
     elements: Integers,
@@ -199,6 +206,8 @@ def overlay(
         The lowest first.
     names : sequence of str
         What an array of integers in `creators` indexes.
+    completed : callable
+        Gives an entry of the layer at this place the VR of a lower one where it has none.
     creators, groups, elements
         As for `BulkIndex.lookup`.
     """
@@ -207,13 +216,13 @@ def overlay(
     answers = [layer.lookup_many(creators, groups, elements) for layer in layers]
     bases = [0, *accumulate(len(layer) for layer in layers)]
     found, vr, number = answers[0].found, answers[0].vr, answers[0].number
-    for answer, base in zip(answers[1:], bases[1:], strict=False):
+    for layer, answer, base in zip(layers[1:], answers[1:], bases[1:], strict=False):
         found = found | answer.found
-        vr = np.where(answer.found, answer.vr, vr)
+        vr = np.where(answer.found & layer.bulk.has_vr(answer.number), answer.vr, vr)
         number = np.where(answer.found, answer.number + np.int32(base), number)
 
     def entry(index: int) -> Entry:
-        layer = bisect_right(bases, index) - 1
-        return layers[layer].entry(index - bases[layer])
+        place = bisect_right(bases, index) - 1
+        return completed(layers[place].entry(index - bases[place]), place)
 
     return Matches(found, vr, number, entry)

@@ -31,14 +31,17 @@ def read_source(path: Path) -> SourceTable:
     Raises
     ------
     DictionaryError
-        Where it cannot be read; the message names file and line.
+        Where it cannot be read, or where none of its lines can; the message names file and line.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise DictionaryError(
             f"{path}: not a source: its name should end with {', '.join(SUFFIXES)}"
         )
-    return reader(path)
+    table = reader(path)
+    if not table.statements and table.notes:
+        raise DictionaryError(f"nothing in it can be used: {(*table.faults, *table.notes)[0]}")
+    return table
 
 
 def _read_tsv(path: Path) -> SourceTable:

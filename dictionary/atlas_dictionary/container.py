@@ -168,6 +168,10 @@ class Container:
                 raise self.refused(f"section {tag!r} appears twice")
             if size < layout.SECTIONS.get(raw, 1):
                 raise self.refused(f"records of section {tag!r} have {size} bytes, too few")
+            if size > layout.MAX_RECORD:
+                raise self.refused(
+                    f"records of section {tag!r} have {size} bytes, at most {layout.MAX_RECORD}"
+                )
             sections[tag] = section
             end = section.end
         missing = [t.decode() for t in layout.SECTIONS if t.decode() not in sections]

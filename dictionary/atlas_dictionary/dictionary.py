@@ -89,7 +89,8 @@ class Dictionary(ABC):
             (`atlas_dictionary.creator.fold`).
         group : int
         element : int
-            Element number or offset; its lower eight bits count.
+            Element number or offset; its lower eight bits count. An offset cannot be told from
+            the number of a Private Creator element, (gggg,0010-00FF): 0x0010 is offset 10.
         """
         block = self.block(creator, group)
         return None if block is None else block.get(element & 0xFF)

@@ -186,10 +186,11 @@ class Entry:
             "keyword": self.keyword,
             "name": self.name,
             "description": self.description,
-            "sources": [{"id": s.id, "detail": s.detail} for s in self.sources],
+            "sources": [{"id": s.id, "detail": s.detail, "stated": s.stated} for s in self.sources],
             "candidates": [_candidate_json(c) for c in self.candidates],
             "confidence": self.confidence,
             "retired": self.retired,
+            "flags": [f.name.lower() for f in self.flags if f.name],
         }
 
 

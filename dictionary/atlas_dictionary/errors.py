@@ -8,3 +8,7 @@ what cannot be written. The command line turns it into one line and exit status 
 
 class DictionaryError(Exception):
     """A dictionary cannot be read, built or used; the message is one line that says why."""
+
+
+class UnusableLineError(DictionaryError):
+    """A line of a source is well formed, and names nothing that the dictionary can hold."""

@@ -7,8 +7,10 @@ memory as they are.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 VARIABLE = "ATLAS_DICTPATH"
 """Environment variable that names more files, separated by colons."""
 
+_log = logging.getLogger(__name__)
+
 
 def open_layers(
     paths: Iterable[str | Path] = (), environ: Mapping[str, str] = os.environ
@@ -39,32 +43,44 @@ def open_layers(
         Compiled files, or sources (``.dic``, ``.tsv``, ``.csv``); a later one wins over an
         earlier one, and every one over the built-in dictionary.
     environ : mapping
-        Environment; the files that ``ATLAS_DICTPATH`` names there lie above `paths`.
+        Environment; the files that ``ATLAS_DICTPATH`` names there lie above `paths`. Whoever wants
+        another order gives them among `paths` (`environment_paths`) and no environment.
 
     Raises
     ------
     DictionaryError
         When a file cannot be used; the message names it, and the line where it has lines.
     """
-    named = [part for part in environ.get(VARIABLE, "").split(os.pathsep) if part]
-    layers = [open_file(path) for path in (*paths, *named)]
+    layers = [open_file(path) for path in (*paths, *environment_paths(environ))]
     return LayeredDictionary([open_dictionary(), *layers]) if layers else open_dictionary()
+
+
+def environment_paths(environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return the files that ``ATLAS_DICTPATH`` names, the lowest first."""
+    return [Path(part) for part in environ.get(VARIABLE, "").split(os.pathsep) if part]
 
 
 def open_file(path: str | Path) -> FileDictionary:
     """Open one file alone, compiled or a source that is compiled in memory.
 
     It is read, not mapped: a file of one's own may be overwritten while it is in use, and what is
-    open stays as it was.
+    open stays as it was. Lines that are well formed and name no private element are left out and
+    logged.
 
     Raises
     ------
     DictionaryError
-        When it cannot be used; the message names it, and the line where it has lines.
+        When it cannot be used, or has a line that cannot be read; the message names it, and the
+        line where it has lines.
     """
     path = Path(path)
     if path.suffix.lower() in SUFFIXES:
-        return FileDictionary(Container(compile_tables([read_source(path)]), str(path)))
+        table = read_source(path)
+        if table.faults:
+            raise DictionaryError(table.faults[0].removesuffix(": left out"))
+        for note in table.notes:
+            _log.info("%s", note)
+        return FileDictionary(Container(compile_tables([table]), str(path)))
     try:
         container = Container(path.read_bytes(), str(path))
     except OSError as error:
@@ -78,6 +94,9 @@ def open_file(path: str | Path) -> FileDictionary:
 class LayeredDictionary(Dictionary):
     """Several dictionaries as one; an entry of a later one hides that of an earlier one.
 
+    An entry without a usable VR hides no VR: it takes over that of the layer below, with its
+    evidence, and adds its name.
+
     Parameters
     ----------
     layers : sequence of FileDictionary
@@ -87,14 +106,15 @@ class LayeredDictionary(Dictionary):
     def __init__(self, layers: Sequence[FileDictionary]) -> None:
         super().__init__()
         self._layers = tuple(layers)
-        self._from_top = self._layers[::-1]
+        self._numbered = tuple(enumerate(self._layers))[::-1]
+        """Place and layer, the topmost first."""
 
     def by_keyword(self, keyword: str) -> Entry | None:
         """Return the standard element of this keyword (PS3.6), or None."""
-        for layer in self._from_top:
+        for place, layer in self._numbered:
             entry = layer.by_keyword(keyword)
             if entry is not None:
-                return entry
+                return self.completed(entry, place)
         return None
 
     def creators(self) -> tuple[str, ...]:
@@ -133,32 +153,70 @@ class LayeredDictionary(Dictionary):
         """Look up many keys at once; see `atlas_dictionary.bulk.BulkIndex.lookup`."""
         from atlas_dictionary.bulk import overlay  # noqa: PLC0415 - numpy where it is used
 
-        return overlay(self._layers, self.creators(), creators, groups, elements)
+        return overlay(self._layers, self.creators(), self.completed, creators, groups, elements)
+
+    def completed(self, entry: Entry, place: int) -> Entry:
+        """Return `entry`, of the layer at `place`, with the VR of a lower one if it has none."""
+        key = entry.key
+        if entry.candidates or key.names_block:
+            return entry
+        for layer in self._layers[:place][::-1]:
+            if key.creator is None:
+                below = layer.public(key.tag)
+            else:
+                below = layer.private(key.creator, entry.group, entry.element)
+            if below is not None:
+                entry = _over(entry, below)
+            if entry.candidates:
+                break
+        return entry
 
     def _visible(self) -> Iterator[Entry]:
         """Yield the entries that no later layer hides."""
-        for number, layer in enumerate(self._layers):
-            above = self._layers[number + 1 :]
+        for place, layer in enumerate(self._layers):
+            above = self._layers[place + 1 :]
             for entry in layer:
                 if not any(_hides(other, entry) for other in above):
-                    yield entry
+                    yield self.completed(entry, place)
 
     def _find_block(self, creator: str, group: int) -> Block | None:
-        found = [layer.block(creator, group) for layer in self._from_top]
+        found = [layer.block(creator, group) for _, layer in self._numbered]
         blocks = [block for block in found if block is not None]
         if len(blocks) < 2:
             return blocks[0] if blocks else None
         offsets = sorted({offset for block in blocks for offset in block.offsets})
 
         def fetch(offset: int) -> Entry | None:
-            entries = (block.get(offset) for block in blocks)
-            return next((entry for entry in entries if entry is not None), None)
+            return _first(block.get(offset) for block in blocks)
 
         return Block(blocks[0].creator, group, tuple(offsets), fetch)
 
     def _find_public(self, tag: int) -> Entry | None:
-        found = (layer.public(tag) for layer in self._from_top)
-        return next((entry for entry in found if entry is not None), None)
+        return _first(layer.public(tag) for _, layer in self._numbered)
+
+
+def _first(entries: Iterable[Entry | None]) -> Entry | None:
+    """Return the first of `entries`, the topmost first, with what it lacks from those below it."""
+    found = None
+    for entry in entries:
+        if entry is not None:
+            found = entry if found is None else _over(found, entry)
+            if found.candidates:
+                break
+    return found
+
+
+def _over(upper: Entry, lower: Entry) -> Entry:
+    """Return `upper` with what `lower` says of the VR; `upper` has none."""
+    return replace(
+        lower,
+        key=upper.key,
+        keyword=upper.keyword or lower.keyword,
+        name=upper.name or lower.name,
+        description=upper.description or lower.description,
+        sources=(*upper.sources, *lower.sources),
+        flags=upper.flags | lower.flags,
+    )
 
 
 def _hides(layer: FileDictionary, entry: Entry) -> bool:

@@ -20,6 +20,8 @@ SECTION: Final = Struct("<4sIII")
 """Tag, offset, number of records, bytes of a record."""
 ALIGNMENT: Final = 8
 MAX_SECTIONS: Final = 256
+MAX_RECORD: Final = 0xFFFF
+"""Most bytes from one record to the next."""
 
 META: Final = Struct("<II")
 """Key, value."""

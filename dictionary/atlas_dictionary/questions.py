@@ -29,6 +29,20 @@ def parse_tag(text: str) -> tuple[str, str] | None:
     return None if match is None else (match[1], match[2])
 
 
+def reserved_block(group: str, element: str) -> int | None:
+    """Return the block that (gggg,00bb) Private Creator reserves, or None for any other tag.
+
+    Examples
+    --------
+    >>> reserved_block("0019", "0010"), reserved_block("0019", "xx10")
+    (16, None)
+    """
+    if group[-1:].lower() not in set("13579bdf"):
+        return None
+    match = re.fullmatch(r"00([1-9a-f][0-9a-f])", element.strip().lower(), re.ASCII)
+    return None if match is None else int(match[1], 16)
+
+
 def parse_number(text: str) -> int:
     """Return a group or an element number; its open digits, ``x``, become 0.
 

@@ -175,11 +175,16 @@ class FileDictionary(Dictionary):
 
     def lookup_many(self, creators: Creators, groups: Integers, elements: Integers) -> Matches:
         """Look up many keys at once; see `atlas_dictionary.bulk.BulkIndex.lookup`."""
+        return self.bulk.lookup(creators, groups, elements)
+
+    @property
+    def bulk(self) -> BulkIndex:
+        """The arrays that answer `lookup_many`, made on the first question."""
         if self._bulk is None:
             from atlas_dictionary.bulk import BulkIndex  # noqa: PLC0415 - numpy where it is used
 
             self._bulk = BulkIndex(self)
-        return self._bulk.lookup(creators, groups, elements)
+        return self._bulk
 
     def find_block_number(self, creator: str, group: int) -> int | None:
         """Return the number of the block record of `creator` in `group`, or None."""

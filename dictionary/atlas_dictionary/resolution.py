@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from atlas_dictionary.creator import fold
 from atlas_dictionary.entry import NO_FLAGS, Entry, Flags, Source
 from atlas_dictionary.keys import ElementKey, sort_key
-from atlas_dictionary.keywords import derive_keyword, is_placeholder
+from atlas_dictionary.keywords import clean_name, derive_keyword, valid_keyword
 from atlas_dictionary.multiplicity import widen
 from atlas_dictionary.statements import TEXT_VRS, WHOLE_VRS, SourceInfo, SourceTable, Statement
 from atlas_dictionary.weighing import Evidence, choose, confidence, is_vendors, weigh
@@ -106,29 +106,42 @@ def _entry(key: ElementKey, evidence: Evidence) -> Entry:
         name=name,
         description=next((s.description for _, s in evidence if s.description), ""),
         candidates=candidates,
-        sources=tuple(
-            dict.fromkeys(Source(info.id, s.detail, s.stated_vr) for info, s in evidence)
-        ),
+        sources=_sources(evidence),
         confidence=confidence(vrs, candidates, evidence),
         flags=flags,
+    )
+
+
+def _sources(evidence: Evidence) -> tuple[Source, ...]:
+    """Return who says what: a source once for each VR that it states, with all its places."""
+    details: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for info, statement in evidence:
+        details[info.id, statement.stated_vr][statement.detail] = None
+    return tuple(
+        Source(name, "; ".join(filter(None, places)), stated)
+        for (name, stated), places in details.items()
     )
 
 
 def _naming(evidence: Evidence) -> tuple[str, str]:
     """Return name and keyword, of the first source that has a name which says something."""
     for _, statement in evidence:
-        if not is_placeholder(statement.name):
-            return statement.name, statement.keyword or derive_keyword(statement.name)
-    keyword = next((s.keyword for _, s in evidence if s.keyword), "")
-    return keyword or next((s.name for _, s in evidence if s.name), ""), keyword
+        name = clean_name(statement.name)
+        if name:
+            return name, valid_keyword(statement.keyword) or derive_keyword(name)
+    keyword = next(filter(None, (valid_keyword(s.keyword) for _, s in evidence)), "")
+    return keyword, keyword
 
 
 def _multiplicity(vrs: tuple[str, ...], evidence: Evidence) -> str:
     """Return the VM of the first dictionary, widened to the values that vendors were seen to write.
 
-    Where it has no word of the VR, or none of the VM, the next one is asked. A value that cannot
-    be one of several (PS3.5 6.4) has the VM 1, unless a dictionary says otherwise.
+    Where it has no word of the VR, or none of the VM, the next one is asked. A sequence has the VM
+    1, however many items a source counts; another value that cannot be one of several (PS3.5 6.4)
+    has it unless a dictionary says otherwise.
     """
+    if vrs == ("SQ",):
+        return "1"
     stated = [s for info, s in evidence if s.vm and info.kind == "dictionary"]
     vm = next((s.vm for s in stated if set(s.vrs) & set(vrs)), "")
     vm = vm or next((s.vm for s in stated), "")

@@ -1,7 +1,8 @@
 """Search through all entries of a dictionary: by words, and by what an entry must have.
 
 `Dictionary.search` and ``atlas-dict search`` are this; a look-up of one element is `reader`'s work.
-Everything is compared without case, creators also without regard to runs of spaces.
+Everything is compared without case, creators also without regard to runs of spaces, and words with
+names also without regard to spaces and punctuation.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from atlas_dictionary.dictionary import Dictionary
     from atlas_dictionary.entry import Entry
 
+_TAG = re.compile(r"\(?([0-9a-f]{4}),?((?:[0-9a-f]{2}|xx)[0-9a-f]{2})\)?", re.ASCII)
+_MARKS = re.compile(r"[\W_]+")
 _FAR = 1 << 8
 """Rank of a word that only the description or the creator has."""
 
@@ -37,8 +40,9 @@ def search(
     ----------
     dictionary : Dictionary
     text : str
-        Words, each of which keyword, name, description, creator or tag must have. Without words
-        the entries come in the order of the dictionary.
+        Words, each of which keyword, name, description, creator or tag must have; or a whole tag,
+        ``0019100a`` or ``(0019,100a)``. Without words the entries come in the order of the
+        dictionary.
     group : int, optional
         Group number; a repeating group such as 60xx meets each of its groups.
     element : int, optional
@@ -61,6 +65,10 @@ def search(
     named = None if name is None else _pattern(name.casefold())
     wanted_vr = None if vr is None else vr.upper()
     words = text.casefold().split()
+    tag = _TAG.fullmatch(text.strip().casefold())
+    if tag is not None:
+        words = []
+        group, element = (int(digits.replace("x", "0"), 16) for digits in tag.groups())
     found = []
     for entry in dictionary:
         if group is not None and (group << 16 ^ entry.key.tag) & entry.key.mask >> 16 << 16:
@@ -109,7 +117,10 @@ def _folded(text: str) -> str:
 
 
 def _rank(word: str, entry: Entry) -> int | None:
-    """Return how well `word` fits, 0 the best; None where the entry does not have it."""
+    """Return how well `word` fits, 0 the best; None where the entry does not have it.
+
+    Punctuation parts no words: ``b-value`` fits ``B Value`` and ``BValue``.
+    """
     keyword, name = entry.keyword.casefold(), entry.name.casefold()
     if word in (keyword, name):
         return 0
@@ -120,5 +131,8 @@ def _rank(word: str, entry: Entry) -> int | None:
         return 3
     if word in name or word in keyword:
         return 4
+    folded = _MARKS.sub("", word)
+    if folded and (folded in _MARKS.sub("", name) or folded in _MARKS.sub("", keyword)):
+        return 5
     rest = (entry.description, entry.creator or "", str(entry.key), str(entry.key)[1:-1])
     return _FAR if any(word in text.casefold() for text in rest) else None

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from atlas_dictionary.entry import NO_FLAGS, Condition, Flags
-from atlas_dictionary.errors import DictionaryError
+from atlas_dictionary.errors import DictionaryError, UnusableLineError
 from atlas_dictionary.keys import ElementKey
 
 TEXT_VRS = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())  # noqa: SIM905
@@ -24,6 +24,12 @@ WHOLE_VRS = frozenset("LT OB OD OF OL OV OW SQ ST UR UT".split())  # noqa: SIM90
 KINDS = ("dictionary", "observed")
 """Kinds of source; see `SourceInfo`."""
 
+_RESERVATION = re.compile(
+    r"private\s*(creator(\s*(id|identification|data|data\s*element|element|code\b.*))?"
+    r"|identification\s*code)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Names of the element that reserves a block, (gggg,00bb) Private Creator (PS3.5 7.8.1)."""
 _VM = re.compile(r"[1-9][0-9]*(-([1-9]?[0-9]*n|[1-9][0-9]*))?")
 
 
@@ -118,11 +124,41 @@ class SourceTable:
     statements : tuple of Statement
     notes : tuple of str
         What the importer left out or changed, a line each that names file and line.
+    faults : tuple of str
+        Those of the notes that tell of a line which is not of the form of the file.
     """
 
     info: SourceInfo
     statements: tuple[Statement, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def require_usable(key: ElementKey, name: str = "") -> None:
+    """Refuse what is written as an element of a private creator and can be none (PS3.5 7.8).
+
+    Every importer asks this of every line, so that a source says the same in each of its forms.
+
+    Raises
+    ------
+    UnusableLineError
+        Where the group is even, or where the element is the Private Creator element itself, which
+        sources write as offset 00: it is no element of the block that it reserves.
+    """
+    if key.creator is None:
+        return
+    if key.mask & 0x10000 and not key.tag & 0x10000:
+        raise UnusableLineError(
+            f"{key} of {key.creator!r} has an even group: not a private element"
+        )
+    if key.mask & 0xFF != 0xFF or key.tag & 0xFF:
+        return
+    quoted = name in (f'"{key.creator}"', f"\u201c{key.creator}\u201d")
+    if quoted or _RESERVATION.fullmatch(name.strip()):
+        raise UnusableLineError(
+            f"{key} of {key.creator!r}, {name!r}, is the element that reserves a block, not one of"
+            " the block"
+        )
 
 
 def parse_vr(text: str) -> tuple[str, ...]:

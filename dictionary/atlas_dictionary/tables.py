@@ -17,7 +17,7 @@ from pathlib import Path
 
 from atlas_dictionary.creator import encode, trim
 from atlas_dictionary.entry import NO_FLAGS, Condition, Flags
-from atlas_dictionary.errors import DictionaryError
+from atlas_dictionary.errors import DictionaryError, UnusableLineError
 from atlas_dictionary.keys import parse_key, sort_key
 from atlas_dictionary.statements import (
     KINDS,
@@ -26,6 +26,7 @@ from atlas_dictionary.statements import (
     Statement,
     parse_vm,
     parse_vr,
+    require_usable,
 )
 
 _INFO = (
@@ -127,19 +128,23 @@ def _parse(
         raise DictionaryError(f"{path}, line {line}: {what}; columns are {', '.join(_COLUMNS)}")
     if len(set(columns)) != len(columns):
         raise DictionaryError(f"{path}, line {line}: a column appears twice")
-    statements = []
+    needed = 1 + max(columns.index(name) for name in _REQUIRED)
+    statements, notes = [], []
     for line, fields in rows:
-        if len(fields) > len(columns):
+        if not needed <= len(fields) <= len(columns):
+            cut = f", the line ends before {_REQUIRED[-1]!r}" if len(fields) < needed else ""
             raise DictionaryError(
-                f"{path}, line {line}: {len(fields)} fields under {len(columns)} columns"
+                f"{path}, line {line}: {len(fields)} fields under {len(columns)} columns{cut}"
             )
         try:
             statements.append(_statement(dict(zip(columns, fields, strict=False))))
+        except UnusableLineError as error:
+            notes.append(f"{path}, line {line}: {error}: left out")
         except DictionaryError as error:
             raise DictionaryError(f"{path}, line {line}: {error}") from None
-    return SourceTable(
-        replace(_info(path, text), sha256=digest, statements=len(statements)), tuple(statements)
-    )
+    info = _info(path, text)
+    info = replace(info, sha256=digest, statements=len(statements), unread=info.unread + len(notes))
+    return SourceTable(info, tuple(statements), tuple(notes))
 
 
 def _info(path: Path, text: str) -> SourceInfo:
@@ -183,13 +188,16 @@ def _statement(row: Mapping[str, str]) -> Statement:
     weight = row.get("weight", "").strip() or "0"
     if not weight.isdecimal():
         raise DictionaryError(f"weight {weight!r} is no whole number")
+    name = row.get("name", "").strip()
+    key = parse_key(row.get("group", ""), row.get("element", ""), creator)
+    require_usable(key, name)
     condition = Condition(*(row.get(c, "").strip() for c in ("manufacturer", "model", "software")))
     return Statement(
-        key=parse_key(row.get("group", ""), row.get("element", ""), creator),
+        key=key,
         vrs=parse_vr(row.get("vr", "")),
         vm=parse_vm(row.get("vm", "")),
         keyword=row.get("keyword", "").strip(),
-        name=row.get("name", "").strip(),
+        name=name,
         description=row.get("description", "").strip(),
         flags=flags,
         detail=row.get("detail", "").strip(),

@@ -83,6 +83,7 @@ def bad_files() -> dict[str, bytes]:
         "open-section-missing": changed(put("4s", row("PATT"), b"XXXX")),  # type: ignore[arg-type]
         "open-section-twice": changed(put("4s", row("PATT"), b"COND")),  # type: ignore[arg-type]
         "open-record-too-small": changed(put("<I", row("ENTR") + 12, 43)),
+        "open-record-too-large": changed(put("<2I", row("COND") + 8, 0, 0x80000000)),
         "open-hash-table-size": changed(put("<I", row("BHSH") + 8, 3)),
         "open-string-without-end": changed(put("B", len(good) - 1, ord("x"))),
         "open-no-empty-string": changed(put("B", strings.offset, ord("x"))),

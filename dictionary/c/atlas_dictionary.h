@@ -68,7 +68,7 @@ static inline const char *atlas_header(atlas_dictionary *d) {
         if (misplaced || end > d->size) return "misplaced section";
         for (atlas_bytes q = p - 16; q >= d->data + 32; q -= 16)
             if (!memcmp(p, q, 4)) return "section that appears twice";
-        if (!s.stride) return "records without length";
+        if (!s.stride || s.stride > 0xFFFF) return "records without length or too long";
         for (int i = 0; i < ATLAS_SECTIONS; i++) {
             if (memcmp(p, tags + 4 * i, 4)) continue;
             if (s.stride < least[i]) return "records that are too short";

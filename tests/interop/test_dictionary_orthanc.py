@@ -29,7 +29,6 @@ def configuration(folder: Path, port: int) -> dict[str, Any]:
         "DicomPort": free_port(),
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
-        "LoadPrivateDictionary": False,
         "Plugins": [],
     }
 

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from atlas_dictionary.cli.output import AsJson, Layers, in_one_line, print_json
+from atlas_dictionary.cli.output import AsJson, Layers, in_one_line, layered, print_json
 from atlas_dictionary.compiler import SUFFIXES, compile_tables, read_source, read_sources
 from atlas_dictionary.container import Container, map_file
 from atlas_dictionary.difference import compare
 from atlas_dictionary.errors import DictionaryError
 from atlas_dictionary.exporters import FORMATS, Format, select
 from atlas_dictionary.importers.pydicom import import_private, import_public
-from atlas_dictionary.layers import open_file, open_layers
+from atlas_dictionary.layers import open_file
 from atlas_dictionary.reader import BUILT_IN, FileDictionary
 from atlas_dictionary.tables import write_table
 from atlas_dictionary.terminal import printable
@@ -35,27 +35,29 @@ def build(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The compiled file to write.")],
+    as_json: AsJson = False,
 ) -> None:
     """Compile sources to one file; the same sources give the same bytes."""
     tables = read_sources(sources)
-    _tell(note for table in tables for note in table.notes)
+    notes = [note for table in tables for note in table.notes]
     data = compile_tables(tables)
     container = Container(data, str(output))
     verify_file(container)
     save(data, output)
-    typer.echo(f"{printable(str(output))}: {_summary(container)}")
+    _report(output, "{}: {}", container, as_json, notes)
 
 
 def verify(
     file: Annotated[
         Path | None, typer.Argument(help="A compiled file; the built-in one when not given.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check the whole of a compiled file: checksums and every reference in it."""
     path = file or BUILT_IN
     container = map_file(path)
     verify_file(container)
-    typer.echo(f"{printable(str(path))}: sound, {_summary(container)}")
+    _report(path, "{}: sound, {}", container, as_json)
 
 
 def import_source(
@@ -70,12 +72,14 @@ def import_source(
     title: Annotated[str, typer.Option(help="What it is.")] = "",
     origin: Annotated[str, typer.Option(help="Where it was published.")] = "",
     source_version: Annotated[str, typer.Option(help="Its version.")] = "",
-    licence: Annotated[str, typer.Option(help="Its licence (SPDX identifier).")] = "",
+    licence: Annotated[
+        str, typer.Option(help="Its licence (SPDX identifier), or what is known of it.")
+    ] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Turn a published dictionary into a source table: normalised, sorted, one line a statement."""
     installed = {"pydicom-private": import_private, "pydicom-public": import_public}
     table = installed[source]() if source in installed else read_source(Path(source))
-    _tell(table.notes)
     given = {
         "id": identifier,
         "title": title,
@@ -86,6 +90,10 @@ def import_source(
     stated: dict[str, Any] = {name: text for name, text in given.items() if text}
     table = replace(table, info=replace(table.info, **stated))
     save(write_table(table).encode("utf-8"), output)
+    if as_json:
+        print_json({"file": str(output), "statements": len(table.statements), "notes": table.notes})
+        return
+    _tell(table.notes)
     typer.echo(f"{printable(str(output))}: {len(table.statements)} statements")
 
 
@@ -114,7 +122,10 @@ def diff(
 
 def export(
     output: Annotated[
-        Path, typer.Argument(help="The file to write; for dcm4che a folder.", metavar="FILE")
+        Path,
+        typer.Argument(
+            help="The file to write, - for stdout; for dcm4che a folder.", metavar="FILE"
+        ),
     ],
     to: Annotated[Format, typer.Option("--to", help="The form.")],
     creator: Annotated[
@@ -124,10 +135,15 @@ def export(
     dictionary: Layers = None,
 ) -> None:
     """Write private elements in the form of another program; as csv or json, all elements."""
-    exported = FORMATS[to](select(open_layers(dictionary or ()), creator))
+    exported = FORMATS[to](select(layered(dictionary), creator))
     if not exported.entries:
         raise DictionaryError("nothing to export")
     _tell(exported.notes)
+    if str(output) == "-":
+        if "" not in exported.files:
+            raise DictionaryError(f"{to.value} is a folder of files: name one in place of -")
+        typer.echo(exported.files[""].encode("utf-8"), nl=False)
+        return
     for name, text in exported.files.items():
         if name:
             _make_folder(output)
@@ -147,8 +163,19 @@ def _tell(notes: Iterable[str]) -> None:
         typer.echo(printable(f"note: {note}"), err=True)
 
 
-def _summary(container: Container) -> str:
-    return (
-        f"{len(FileDictionary(container))} entries, {len(container.data)} bytes, format "
-        f"{container.major}.{container.minor}, checksum {container.body_crc:08x}"
-    )
+def _report(
+    path: Path, line: str, container: Container, as_json: bool, notes: Iterable[str] = ()
+) -> None:
+    """Print what a compiled file is: as a document, or as a `line` for its path and the facts."""
+    facts = {
+        "entries": len(FileDictionary(container)),
+        "bytes": len(container.data),
+        "format": f"{container.major}.{container.minor}",
+        "checksum": f"{container.body_crc:08x}",
+    }
+    if as_json:
+        print_json({"file": str(path), **facts, "notes": list(notes)})
+        return
+    _tell(notes)
+    said = "{entries} entries, {bytes} bytes, format {format}, checksum {checksum}".format(**facts)
+    typer.echo(line.format(printable(str(path)), said))

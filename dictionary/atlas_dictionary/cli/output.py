@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from atlas_dictionary.dictionary import Dictionary
 from atlas_dictionary.entry import Candidate, Entry
+from atlas_dictionary.layers import environment_paths, open_layers
 from atlas_dictionary.terminal import printable
 
 Layers = Annotated[
@@ -17,10 +19,16 @@ Layers = Annotated[
         "--dictionary",
         "-d",
         help="A compiled file, or a source such as .csv or .dic, above the built-in dictionary; may"
-        " be repeated, a later one wins. ATLAS_DICTPATH names more, separated by colons.",
+        " be repeated, a later one wins. Files that ATLAS_DICTPATH names, separated by colons, lie"
+        " below those given here.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def layered(paths: list[Path] | None) -> Dictionary:
+    """Open the built-in dictionary, what the environment names above it, then `paths` on top."""
+    return open_layers([*environment_paths(), *(paths or ())], {})
 
 
 def print_json(document: object) -> None:

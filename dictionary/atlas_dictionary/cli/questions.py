@@ -6,13 +6,25 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from atlas_dictionary.cli.output import AsJson, Layers, describe, in_one_line, print_json
+from atlas_dictionary.cli.output import (
+    AsJson,
+    Layers,
+    describe,
+    in_one_line,
+    layered,
+    print_json,
+)
 from atlas_dictionary.conflicts import conflicts as find_conflicts
 from atlas_dictionary.dictionary import Dictionary
 from atlas_dictionary.entry import Entry
 from atlas_dictionary.errors import DictionaryError
-from atlas_dictionary.layers import open_layers
-from atlas_dictionary.questions import answer_keyword, answer_tag, parse_number, parse_tag
+from atlas_dictionary.questions import (
+    answer_keyword,
+    answer_tag,
+    parse_number,
+    parse_tag,
+    reserved_block,
+)
 from atlas_dictionary.terminal import printable
 
 
@@ -38,7 +50,15 @@ def lookup(
     as_json: AsJson = False,
 ) -> None:
     """Show what the dictionary knows of an element; exit 1 when that is nothing."""
-    entries = _answers(open_layers(dictionary or ()), group, element, creator)
+    tag = parse_tag(group) if element is None else (group, element)
+    block = None if tag is None else reserved_block(*tag)
+    if tag is not None and block is not None:
+        _nothing(
+            f"({tag[0]},{tag[1]}) is a Private Creator element, LO: its value names the creator of"
+            f" block {block:02x}; ask for xx{block:02x} for the element at that offset of a block",
+            {"found": False} if as_json else None,
+        )
+    entries = _answers(layered(dictionary), group, tag, creator)
     if not entries:
         asked = f"{group} {element}" if element else group
         owner = f" of creator {creator!r}" if creator is not None else ""
@@ -82,7 +102,7 @@ def search(
         numbers = [None if n is None else parse_number(n) for n in (group, element)]
     except DictionaryError as error:
         raise typer.BadParameter(printable(str(error))) from None
-    found = open_layers(dictionary or ()).search(
+    found = layered(dictionary).search(
         text, group=numbers[0], element=numbers[1], name=name, vr=vr, creator=creator
     )
     if not found:
@@ -95,7 +115,7 @@ def search(
 
 def info(dictionary: Layers = None, as_json: AsJson = False) -> None:
     """Count what the dictionary holds, and name its sources."""
-    facts = open_layers(dictionary or ()).info()
+    facts = layered(dictionary).info()
     if as_json:
         print_json(facts)
         return
@@ -112,7 +132,7 @@ def info(dictionary: Layers = None, as_json: AsJson = False) -> None:
 
 def conflicts(dictionary: Layers = None, as_json: AsJson = False) -> None:
     """List the elements to which sources give VRs that exclude each other."""
-    found = find_conflicts(open_layers(dictionary or ()))
+    found = find_conflicts(layered(dictionary))
     if as_json:
         print_json([conflict.to_json() for conflict in found])
         return
@@ -122,13 +142,12 @@ def conflicts(dictionary: Layers = None, as_json: AsJson = False) -> None:
 
 
 def _answers(
-    dictionary: Dictionary, group: str, element: str | None, creator: str | None
+    dictionary: Dictionary, keyword: str, tag: tuple[str, str] | None, creator: str | None
 ) -> list[Entry]:
-    tag = parse_tag(group) if element is None else (group, element)
     if tag is None and creator is not None:
         raise typer.BadParameter("--creator goes with a tag, not with a keyword")
     if tag is None:
-        return answer_keyword(dictionary, group)
+        return answer_keyword(dictionary, keyword)
     try:
         return answer_tag(dictionary, *tag, creator)
     except DictionaryError as error:

@@ -1,8 +1,10 @@
 """Exporter of the option ``Dictionary`` of Orthanc's configuration.
 
-The file is a configuration of its own, which Orthanc reads beside the others of its folder. The
-option is a JSON object with tags for keys, so that a tag of several creators needs several
-spellings of itself. Orthanc takes a few; entries beyond them, the least certain, are left out.
+The file is a configuration of its own, which Orthanc reads beside the others of its folder. It
+turns off the private dictionary that Orthanc has built in, for Orthanc does not start with a tag
+that is registered twice. The option is a JSON object with tags for keys, so that a tag of several
+creators needs several spellings of itself. Orthanc takes a few; entries beyond them, the least
+certain, are left out.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _ANY_NUMBER = 0
 
 
 def export_orthanc(selection: Selection) -> Export:
-    """Return `selection` as a configuration file of Orthanc that has ``Dictionary`` alone."""
+    """Return `selection` as a configuration file of Orthanc, to take the place of its own."""
     left_out = LeftOut()
     of_tag: dict[tuple[int, int], list[tuple[str, Entry]]] = defaultdict(list)
     for creator, entry in selection.private_elements(left_out):
@@ -48,7 +50,7 @@ def export_orthanc(selection: Selection) -> Export:
                 "more creators have the tag than Orthanc can tell apart; choose with --creator, or"
                 " export to dcmtk for its option ExternalDictionaries"
             )
-    text = json.dumps({"Dictionary": dictionary}, indent=1)
+    text = json.dumps({"LoadPrivateDictionary": False, "Dictionary": dictionary}, indent=1)
     return Export({"": text + "\n"}, len(dictionary), left_out.notes())
 
 

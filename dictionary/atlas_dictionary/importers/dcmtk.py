@@ -15,10 +15,17 @@ from pathlib import Path
 
 from atlas_dictionary.creator import trim
 from atlas_dictionary.entry import NO_FLAGS, Flags
-from atlas_dictionary.errors import DictionaryError
+from atlas_dictionary.errors import DictionaryError, UnusableLineError
 from atlas_dictionary.keys import EXACT, PRIVATE, ElementKey
 from atlas_dictionary.keywords import derive_keyword
-from atlas_dictionary.statements import SourceInfo, SourceTable, Statement, parse_vm, parse_vr
+from atlas_dictionary.statements import (
+    SourceInfo,
+    SourceTable,
+    Statement,
+    parse_vm,
+    parse_vr,
+    require_usable,
+)
 
 _TAG = re.compile(
     r"""\( \s* (?P<group>[0-9a-f]{4} (?:-(?:[ou]-)?[0-9a-f]{4})?) \s* ,
@@ -39,7 +46,7 @@ _INTERNAL_VRS = {
 _MOST_TAGS = 256
 """Tags into which a range that no mask can express is spelled out."""
 
-_ILLEGAL = "describes groups as such, not elements of one private creator (PS3.5 7.8): left out"
+_ILLEGAL = "describes groups as such, not elements of one private creator (PS3.5 7.8)"
 
 
 def read_dic(path: Path) -> SourceTable:
@@ -56,16 +63,19 @@ def read_dic(path: Path) -> SourceTable:
         raise DictionaryError(f"{path}: cannot be read: {error.strerror}") from None
     statements: dict[ElementKey, Statement] = {}
     notes = []
+    unread = 0
     for number, raw in enumerate(data.split(b"\n"), 1):
         line = raw.decode("utf-8", "replace").strip()
         if not line or line.startswith("#"):
             continue
         try:
-            found, note = _statements(line)
+            found = _statements(line)
+        except UnusableLineError as error:
+            unread += 1
+            notes.append(f"{path}, line {number}: {error}: left out")
+            continue
         except DictionaryError as error:
             raise DictionaryError(f"{path}, line {number}: {error}") from None
-        if note:
-            notes.append(f"{path}, line {number}: {note}")
         for statement in found:
             before = statements.pop(statement.key, statement)
             if before.vrs != statement.vrs:
@@ -79,12 +89,13 @@ def read_dic(path: Path) -> SourceTable:
         title=path.name,
         sha256=hashlib.sha256(data).hexdigest(),
         statements=len(statements),
+        unread=unread,
     )
     return SourceTable(info, tuple(statements.values()), tuple(notes))
 
 
-def _statements(line: str) -> tuple[list[Statement], str]:
-    """Return what a line says of one element or of several, and a note on what it leaves out."""
+def _statements(line: str) -> list[Statement]:
+    """Return what a line says of one element or of several."""
     match = _TAG.fullmatch(line)
     # A name may have spaces where tabs part the fields.
     rest = re.split(r"\t+" if "\t" in match["rest"] else r"\s+", match["rest"]) if match else []
@@ -96,12 +107,16 @@ def _statements(line: str) -> tuple[list[Statement], str]:
     creator = trim(match["creator"] or "") or None
     groups = _Range(match["group"])
     if creator is None and groups.odd:
-        return [], _ILLEGAL
+        raise UnusableLineError(_ILLEGAL)
     retired = stated_name.startswith("RETIRED_") or "retired" in " ".join(version)
     name = stated_name.removeprefix("RETIRED_")
     keys = list(_keys(creator, groups, _Range(match["element"])))
     if len(keys) > _MOST_TAGS:
-        return [], f"a range of more than {_MOST_TAGS} tags that no digit pattern expresses"
+        raise UnusableLineError(
+            f"a range of more than {_MOST_TAGS} tags that no digit pattern expresses"
+        )
+    for key in keys:
+        require_usable(key, name)
     return [
         Statement(
             key=key,
@@ -112,7 +127,7 @@ def _statements(line: str) -> tuple[list[Statement], str]:
             flags=Flags.RETIRED if retired else NO_FLAGS,
         )
         for key in keys
-    ], ""
+    ]
 
 
 class _Range:

@@ -51,12 +51,13 @@ def _statement(readings: Readings, line: str) -> Statement:
         readings.note(f"attribute {name} is unknown: left out")
     if "VR" not in fields:
         raise DictionaryError("no VR is given")
-    key = readings.key(match[1], match[2], fields.get("Owner", ""))
+    name = fields.get("Name", "")
+    key = readings.key(match[1], match[2], fields.get("Owner", ""), name)
     keyword = fields.get("Keyword", "")
     return Statement(
         key=key,
         vrs=readings.vrs(fields["VR"]),
         vm=readings.vm(fields.get("VM", "")),
         keyword="" if is_placeholder(keyword) else keyword,
-        name=fields.get("Name", ""),
+        name=name,
     )

@@ -53,7 +53,8 @@ def read_dicom_map(path: Path) -> SourceTable:
 def _statement(readings: Readings, fields: dict[str, str]) -> Statement:
     group, element = (fields[n].lower().removeprefix("0x") for n in ("group", "element"))
     owner = html.unescape(fields["private_creator"])
-    key = readings.key(group, element, owner) if owner else parse_key(group, element, None)
+    name = html.unescape(fields["name"])
+    key = readings.key(group, element, owner, name) if owner else parse_key(group, element, None)
     keyword = fields["keyword"]
     detail = "; ".join(f"{n}: {fields[n]}" for n in ("vendors", "sources") if fields[n])
     return Statement(
@@ -61,7 +62,7 @@ def _statement(readings: Readings, fields: dict[str, str]) -> Statement:
         vrs=readings.vrs(fields["vr"]),
         vm=readings.vm(fields["vm"]),
         keyword="" if is_placeholder(keyword) else keyword,
-        name=html.unescape(fields["name"]),
+        name=name,
         description=html.unescape(fields["description"]),
         flags=NO_FLAGS if fields["retired"].lower() in _NO else Flags.RETIRED,
         detail=detail,

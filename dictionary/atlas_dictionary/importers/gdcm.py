@@ -56,10 +56,11 @@ def _statement(readings: Readings, attributes: dict[str, str]) -> Statement:
     if missing:
         raise DictionaryError(f"an entry without {missing[0]}")
     owner = html.unescape(attributes.get("owner", ""))
-    key = readings.key(attributes["group"], attributes["element"], owner)
+    name = " ".join(html.unescape(attributes.get("name", "")).split())
+    key = readings.key(attributes["group"], attributes["element"], owner, name)
     return Statement(
         key=key,
         vrs=readings.vrs(attributes["vr"]),
         vm=readings.vm(attributes.get("vm", "")),
-        name=" ".join(html.unescape(attributes.get("name", "")).split()),
+        name=name,
     )

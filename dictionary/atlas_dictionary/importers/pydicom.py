@@ -9,9 +9,16 @@ All become keys of `atlas_dictionary.keys`.
 from __future__ import annotations
 
 from atlas_dictionary.entry import NO_FLAGS, Flags
-from atlas_dictionary.errors import DictionaryError
+from atlas_dictionary.errors import DictionaryError, UnusableLineError
 from atlas_dictionary.keys import ElementKey, parse_key
-from atlas_dictionary.statements import SourceInfo, SourceTable, Statement, parse_vm, parse_vr
+from atlas_dictionary.statements import (
+    SourceInfo,
+    SourceTable,
+    Statement,
+    parse_vm,
+    parse_vr,
+    require_usable,
+)
 
 _ORIGIN = "https://github.com/pydicom/pydicom"
 _LICENCE = "MIT"
@@ -34,11 +41,13 @@ def import_private() -> SourceTable:
         from pydicom._private_dict import private_dictionaries  # noqa: PLC0415
     except ImportError as error:
         raise DictionaryError(f"pydicom's private dictionary cannot be imported: {error}") from None
-    statements = tuple(
-        _statement(creator, digits, *entry)
-        for creator, entries in private_dictionaries.items()
-        for digits, entry in entries.items()
-    )
+    statements, notes = [], []
+    for creator, entries in private_dictionaries.items():
+        for digits, entry in entries.items():
+            try:
+                statements.append(_statement(creator, digits, *entry))
+            except UnusableLineError as error:
+                notes.append(f"pydicom, {creator!r} {digits}: {error}: left out")
     info = SourceInfo(
         id="pydicom",
         title="Private dictionary of pydicom",
@@ -47,8 +56,10 @@ def import_private() -> SourceTable:
         licence=_LICENCE,
         rank=40,
         family=FAMILY,
+        statements=len(statements),
+        unread=len(notes),
     )
-    return SourceTable(info, statements)
+    return SourceTable(info, tuple(statements), tuple(notes))
 
 
 def import_public() -> SourceTable:
@@ -76,6 +87,7 @@ def import_public() -> SourceTable:
         licence=_LICENCE,
         rank=1,
         weight=PUBLIC_WEIGHT,
+        statements=len(statements),
     )
     return SourceTable(info, statements)
 
@@ -84,14 +96,18 @@ def _statement(
     creator: str, digits: str, vr: str, vm: str, name: str, retired: str, keyword: str = ""
 ) -> Statement:
     try:
+        key = _key(creator, digits)
+        require_usable(key, name)
         return Statement(
-            key=_key(creator, digits),
+            key=key,
             vrs=parse_vr(vr),
             vm=parse_vm(vm),
             keyword=keyword,
             name=name.strip(),
             flags=Flags.RETIRED if retired else NO_FLAGS,
         )
+    except UnusableLineError:
+        raise
     except DictionaryError as error:
         raise DictionaryError(f"pydicom, {creator!r} {digits}: {error}") from None
 

@@ -2,7 +2,8 @@
 
 A published dictionary has slips: a VM with the mark of a footnote, a VR that is none, a missing
 quote. The importers keep what can be read of such a line and note the rest with file and line; a
-line of which no key can be read is counted. Nothing goes without a note.
+line that makes no statement is counted, and told apart: one that is not of the form is a fault, one
+that names no private element is not. Nothing goes without a note.
 """
 
 from __future__ import annotations
@@ -14,9 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from atlas_dictionary.creator import trim
-from atlas_dictionary.errors import DictionaryError
+from atlas_dictionary.errors import DictionaryError, UnusableLineError
 from atlas_dictionary.keys import ElementKey, parse_key
-from atlas_dictionary.statements import SourceInfo, SourceTable, Statement, parse_vm, parse_vr
+from atlas_dictionary.statements import (
+    SourceInfo,
+    SourceTable,
+    Statement,
+    parse_vm,
+    parse_vr,
+    require_usable,
+)
 
 _BLOCK = re.compile(r"(?:xx|00|10)?[0-9a-f]{2}|10xx", re.ASCII | re.IGNORECASE)
 
@@ -51,6 +59,7 @@ class Readings:
         self.data = data
         self.statements: list[Statement] = []
         self.notes: list[str] = []
+        self.faults: list[str] = []
         self._line = 0
         self._unread = 0
 
@@ -63,25 +72,28 @@ class Readings:
         except DictionaryError as error:
             self._unread += 1
             self.note(f"{error}: left out")
+            if not isinstance(error, UnusableLineError):
+                self.faults.append(self.notes[-1])
 
     def note(self, text: str) -> None:
         """Note what this line has that was left out, or read in another way than it stands."""
         self.notes.append(f"{self.path}, line {self._line}: {text}")
 
-    def key(self, group: str, element: str, owner: str) -> ElementKey:
-        """Return the key of a private element.
+    def key(self, group: str, element: str, owner: str, name: str = "") -> ElementKey:
+        """Return the key of a private element that has the name `name`.
 
         Raises
         ------
+        UnusableLineError
+            Where it is none: no creator, an even group, the element that reserves the block.
         DictionaryError
-            Where it is none: no creator, an even group, digits that are none.
+            Where group or element has digits that are none.
         """
         creator = trim(owner)
+        key = parse_key(group, element, creator or "-")
         if not creator:
-            raise DictionaryError(f"({group},{element}) has no private creator")
-        key = parse_key(group, element, creator)
-        if key.mask & 0x10000 and not key.tag & 0x10000:
-            raise DictionaryError(f"{key} of {creator!r} has an even group: not a private element")
+            raise UnusableLineError(f"({group},{element}) has no private creator")
+        require_usable(key, name)
         if not _BLOCK.fullmatch(element.strip()):
             self.note(f"element {element} of {creator!r} is read as {key.element_text}")
         return key
@@ -111,4 +123,4 @@ class Readings:
             statements=len(self.statements),
             unread=self._unread,
         )
-        return SourceTable(info, tuple(self.statements), tuple(self.notes))
+        return SourceTable(info, tuple(self.statements), tuple(self.notes), tuple(self.faults))

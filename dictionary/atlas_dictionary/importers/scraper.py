@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from atlas_dictionary.errors import DictionaryError
+from atlas_dictionary.errors import DictionaryError, UnusableLineError
 from atlas_dictionary.importers.readings import Readings, read_bytes
 from atlas_dictionary.statements import SourceTable, Statement
 
@@ -45,11 +45,14 @@ def _statement(readings: Readings, line: bytes) -> Statement:
         raise DictionaryError("not a JSON object")
     fields = {name: value.strip() for name, value in row.items() if isinstance(value, str)}
     key = readings.key(
-        fields.get("group", ""), fields.get("element", ""), fields.get("creator", "")
+        fields.get("group", ""),
+        fields.get("element", ""),
+        fields.get("creator", ""),
+        fields.get("name", ""),
     )
     confidence = row.get("confidence")
     if isinstance(confidence, int | float) and confidence < LEAST_CONFIDENCE:
-        raise DictionaryError(f"{key} has a confidence of {confidence} only")
+        raise UnusableLineError(f"{key} has a confidence of {confidence} only")
     page = row.get("page")
     place = fields.get("source", "")
     return Statement(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from atlas_dictionary import DictionaryError, open_dictionary
+from atlas_dictionary import DictionaryError, layout, open_dictionary
 from atlas_dictionary.container import Container
+from atlas_dictionary.reader import FileDictionary
 from atlas_dictionary.verify import verify
 
 REASONS = {
@@ -23,6 +26,7 @@ REASONS = {
     "open-section-missing": "section 'PATT' is missing",
     "open-section-twice": "section 'COND' appears twice",
     "open-record-too-small": "records of section 'ENTR' have 43 bytes",
+    "open-record-too-large": "records of section 'COND' have 2147483648 bytes",
     "open-hash-table-size": "BHSH has 3 slots",
     "open-string-without-end": "the last string of section 'STRS' has no end",
     "open-no-empty-string": "does not begin with the empty string",
@@ -86,6 +90,44 @@ def test_every_changed_byte_is_noticed(bad_data):
             verify(Container(bytes(changed), "changed"))
 
 
+@given(
+    changes=st.lists(
+        st.tuples(
+            st.integers(0, 759),
+            st.binary(min_size=1, max_size=4) | st.sampled_from([b"\0" * 4, b"\xff" * 4]),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    in_header=st.booleans(),
+)
+@settings(max_examples=400, deadline=None)
+def test_damage_that_the_checksums_do_not_show_is_refused_or_harmless(bad_data, changes, in_header):
+    """Whatever the bytes, with checksums made right: no other error, with the check or without."""
+    data = bytearray(bad_data.example())
+    header_length = layout.HEADER.size + len(layout.SECTIONS) * layout.SECTION.size
+    for place, new in changes:
+        start = place % (header_length if in_header else len(data))
+        data[start : start + len(new)] = new[: len(data) - start]
+    # The length of the header has to be right for the checksums to be where they are read.
+    data[12:16] = header_length.to_bytes(4, "little")
+    for ask in (verify, _ask_everything):
+        try:
+            ask(Container(bad_data.sealed(data), "damaged"))
+        except DictionaryError as refusal:
+            assert "\n" not in str(refusal)
+
+
+def _ask_everything(file):
+    dictionary = FileDictionary(file)
+    dictionary.private("SIEMENS MR HEADER", 0x19, 0x0A)
+    dictionary.private("siemens  mr header", 0x19, 0x0B)
+    dictionary.by_keyword("PatientName")
+    dictionary.public(0x00100010)
+    dictionary.public(0x00100011)
+    list(dictionary)
+
+
 def test_what_cannot_be_read_is_one_line(tmp_path):
     with pytest.raises(DictionaryError, match="cannot be read: No such file"):
         open_dictionary(tmp_path / "none.adict")
@@ -96,9 +138,6 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
 def test_a_later_minor_version_is_read(bad_data):
     """New sections, longer records and new flags of 1.x are passed over."""
     import struct
-
-    from atlas_dictionary import layout
-    from atlas_dictionary.reader import FileDictionary
 
     good = Container(bad_data.example(), "1.0")
     header = layout.HEADER.size + 16 * layout.SECTION.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
@@ -35,14 +36,16 @@ def test_lookup_prints_the_contract(run):
     assert status == 0
     assert list(record) == [
         "group", "element", "creator", "vr", "vm", "keyword", "name", "description", "sources",
-        "candidates", "confidence", "retired",
+        "candidates", "confidence", "retired", "flags",
     ]  # fmt: skip
     assert record["group"] == "0019"
     assert record["element"] == "xx0a"
     assert record["creator"] == "SIEMENS MR HEADER"
     assert (record["vr"], record["vm"]) == ("US", "1")
     assert record["keyword"] == "NumberOfImagesInMosaic"
-    assert {"id": "pydicom", "detail": ""} in record["sources"]
+    assert {"id": "pydicom", "detail": "", "stated": "US"} in record["sources"]
+    assert len({source["id"] for source in record["sources"]}) == len(record["sources"])
+    assert record["flags"] == ["observed"]
     assert record["candidates"][0]["vr"] == "US"
     assert 0 < record["confidence"] <= 1
     assert record["retired"] is False
@@ -138,6 +141,9 @@ def test_layers_by_option_and_environment(run, tmp_path, monkeypatch):
     # `run` clears the variable once, before this line.
     _, out, _ = run(*words)
     assert json.loads(out)["vr"] == "US"
+    # What is said on the command line wins.
+    _, out, _ = run(*words, "-d", second)
+    assert json.loads(out)["vr"] == "SS"
 
 
 def test_a_layer_that_is_wrong_is_one_line(run, tmp_path):
@@ -194,6 +200,31 @@ def test_build_refuses_what_is_no_source(run, tmp_path, name):
     assert not (tmp_path / "out.adict").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("x.jsonl", '{"a":1', "x.jsonl, line 1: not JSON"),
+        ("x.csv", "creator,group,element,vr\nACME,0098,xx01,US\n", "x.csv, line 2: .* even group"),
+        ("x.tpl", "# only\nnonsense\n", "x.tpl, line 2: .* expected"),
+    ],
+)
+@pytest.mark.parametrize("command", ["build", "import"])
+def test_a_source_of_which_nothing_can_be_used_fails(run, tmp_path, name, text, reason, command):
+    (tmp_path / name).write_text(text)
+    status, out, err = run(command, tmp_path / name, "-o", tmp_path / "out")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert re.search(f"nothing in it can be used: .*{reason}", err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_build_tells_what_is_no_private_element(run, tmp_path):
+    source, target = tmp_path / "acme.csv", tmp_path / "acme.adict"
+    source.write_text("creator,group,element,vr\nACME,0098,xx01,US\nACME,0099,xx01,US\n")
+    status, _, err = run("build", source, "-o", target)
+    assert status == 0
+    assert err.startswith(f"note: {source}, line 2: (0098,xx01) of 'ACME' has an even group")
+
+
 def test_import_writes_a_source_table(run, tmp_path):
     source, target = tmp_path / "acme.dic", tmp_path / "acme.tsv"
     source.write_text('(0019,"ACME 1.0",10)\tUS\tGateCount\t1\n')
@@ -207,6 +238,41 @@ def test_import_writes_a_source_table(run, tmp_path):
         "ACME 1.0", "0019", "xx10", "US", "1", "GateCount", "GateCount",
     ]  # fmt: skip
     assert run("lookup", "0019", "xx10", "-c", "ACME 1.0", "-d", target)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("0019", "0010"), ("(0019,0010)",), ("0019", "00ff", "-c", "SIEMENS MR HEADER")]
+)
+def test_a_private_creator_element_is_told_apart(run, words):
+    status, out, err = run("lookup", *words)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "is a Private Creator element" in err
+    assert run("lookup", *words, "--json")[:2] == (1, '{"found": false}\n')
+    assert run("lookup", "0029", "xx10", "-c", "SIEMENS CSA HEADER")[0] == 0
+
+
+def test_commands_that_write_or_check_print_one_document_too(run, tmp_path):
+    source, target = tmp_path / "acme.csv", tmp_path / "acme.adict"
+    source.write_text("creator,group,element,vr\nACME,0098,xx01,US\nACME,0099,xx01,US\n")
+    status, out, err = run("build", source, "-o", target, "--json")
+    built = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (built["file"], built["entries"], len(built["notes"])) == (str(target), 1, 1)
+    assert built["bytes"] == target.stat().st_size
+    checked = json.loads(run("verify", target, "--json")[1])
+    assert checked == built | {"notes": []}
+    imported = json.loads(run("import", source, "-o", tmp_path / "acme.tsv", "--json")[1])
+    assert (imported["statements"], len(imported["notes"])) == (1, 1)
+
+
+def test_export_to_stdout(run, tmp_path):
+    words = ("export", "--to", "csv", "--creator", "SIEMENS MR HEADER")
+    status, out, err = run(*words, "-")
+    assert (status, err) == (0, "")
+    run(*words, tmp_path / "file.csv")
+    assert out.encode() == (tmp_path / "file.csv").read_bytes()
+    status, out, err = run("export", "--to", "dcm4che", "-")
+    assert (status, out) == (1, "") and "is a folder of files" in err
 
 
 def test_search_lists_what_meets_every_condition(run):

@@ -28,7 +28,8 @@ def text_of(dictionary, form, creator=None):
 def stated(entry):
     """What an entry says, without the evidence behind it."""
     flags = Flags(entry.flags & (Flags.SAFE * 2 - 1))
-    conditional = [c for c in entry.candidates if c.condition]
+    # Among candidates of equal weight the order says nothing.
+    conditional = sorted((c for c in entry.candidates if c.condition), key=repr)
     return (
         entry.key, entry.vr, entry.vm, entry.keyword, entry.name, entry.description, flags,
         conditional,
@@ -47,7 +48,7 @@ def odd(compiled, say):
             say('QUOTE"D', "0019", "xx0a", "DS", name="tab\tin name"),
             say("PAPYRUS", "60xx", "xx01", "LT"),
             say("BLOCK", "0019", "10xx", "LO"),
-            say("EVEN", "0018", "xx01", "LO"),
+            say("NEVER", "0003", "xx01", "LO"),
             say(None, "0010", "0010", "PN", name="Patient's Name", keyword="PatientName"),
         ]
     )
@@ -118,7 +119,10 @@ def test_orthanc_spells_a_tag_of_several_creators_in_several_ways(compiled, say)
     creators = [f"ACME {n}" for n in range(6)]
     said = [say(creator, "0019", "xx0a", "US", vm="2-n", name="N") for creator in creators]
     exported = FORMATS[Format.ORTHANC](select(compiled([*said, said[5]], said[5:])))
-    written = json.loads(exported.files[""])["Dictionary"]
+    configuration = json.loads(exported.files[""])
+    # Orthanc does not start where its own private dictionary has the tag as well.
+    assert configuration["LoadPrivateDictionary"] is False
+    written = configuration["Dictionary"]
     assert written["0019,0a"] == ["US", "N", 2, 0, "ACME 5"]
     assert list(written) == [
         "0019,0a", "0019,000a", "0019-000a", "0019000a", "0019,0A", "0019,000A",
@@ -189,6 +193,17 @@ def test_the_module_for_pydicom_registers_its_entries(odd, tmp_path, pydicom_dic
     assert get_private_entry(0x0019110A, "ACME  1")[0] == "UN"
     assert get_private_entry(0x0019100B, "ACME  1") == get_private_entry(0x0019100B, "acme 1")
     assert get_private_entry(0x0019100A, "#hash")[3] == "Retired"
+
+
+def test_pydicom_takes_the_module_of_all_entries(pydicom_dictionary):
+    module = {}
+    exec(text_of(open_dictionary(), Format.PYDICOM), module)
+    module["register"]()
+    for creator, entries in module["ENTRIES"].items():
+        assert len(pydicom_dictionary[creator]) >= len(entries)
+        for vr, vm, name, retired in entries.values():
+            assert vr in VRS | {"UN"} and re.fullmatch(r"[0-9]+(-[0-9]*n?)?", vm)
+            assert name and "?" not in name and retired in ("", "Retired")
 
 
 def test_a_creator_may_be_chosen_with_a_pattern():

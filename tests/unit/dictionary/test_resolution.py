@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from atlas_dictionary import Candidate, Condition, Flags
+from atlas_dictionary.entry import Source
 from atlas_dictionary.resolution import resolve
 from atlas_dictionary.statements import SourceInfo, SourceTable
 
@@ -217,3 +218,25 @@ def test_the_vm_is_that_of_a_source_that_gives_the_vr(say):
 def test_a_sequence_is_one_value_however_many_items_were_seen(say):
     seen = say("C", "0029", "xx01", "SQ", vm="1-25", weight=5, flags=Flags.OBSERVED)
     assert entry_of(observed(seen)).vm == "1"
+    assert entry_of(source("a", say("C", "0029", "xx01", "SQ", vm="2"))).vm == "1"
+
+
+def test_a_source_stands_once_for_each_vr_that_it_states(say):
+    entry = entry_of(
+        observed(
+            say("C", "0019", "xx0a", "US", weight=3, flags=Flags.OBSERVED, detail="3 files"),
+            say("C", "0019", "xx0a", "US", weight=2, detail="2 files written anew"),
+        ),
+        source("a", say("C", "0019", "xx0a", "US"), say("C", "0019", "xx0a", "SS")),
+    )
+    assert entry.sources == (
+        Source("seen", "3 files; 2 files written anew", "US"), Source("a", "", "US"),
+        Source("a", "", "SS"),
+    )  # fmt: skip
+
+
+def test_a_name_that_says_nothing_is_none(say):
+    entry = only([say("C", "0019", "xx0a", "US", name="?", keyword="?")])
+    assert (entry.name, entry.keyword) == ("", "")
+    entry = only([say("C", "0019", "xx0a", "US", name="?", keyword="Total Time")])
+    assert (entry.name, entry.keyword) == ("TotalTime", "TotalTime")

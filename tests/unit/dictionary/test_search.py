@@ -39,6 +39,20 @@ def test_words_are_found_in_names_first_then_elsewhere(small):
     assert small.search("gate nothing") == []
 
 
+def test_punctuation_and_spaces_part_no_words(compiled, say):
+    dictionary = compiled([say("ACME", "0019", "xx0c", "IS", name="B Value", keyword="BValue")])
+    for text in ("b-value", "b_value", "BVALUE", "b value"):
+        assert keys(dictionary.search(text)) == ["ACME(0019,xx0c)"]
+    assert dictionary.search("---") == []
+
+
+@pytest.mark.parametrize("tag", ["0019100a", "(0019,xx0A)", "0019,110a", "0019xx0a"])
+def test_a_whole_tag_finds_the_element_of_every_creator(small, tag):
+    assert keys(small.search(tag)) == ["ACME MR 1.0(0019,xx0a)", "OTHER(0019,xx0a)"]
+    assert keys(small.search(tag, creator="OTHER")) == ["OTHER(0019,xx0a)"]
+    assert keys(small.search("00100010")) == ["(0010,0010)"]
+
+
 @pytest.mark.parametrize(
     ("asked", "found"),
     [

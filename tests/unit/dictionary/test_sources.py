@@ -42,11 +42,12 @@ def test_every_table_is_made_again_byte_for_byte(folder, made):
 
 
 def test_nothing_of_a_publication_is_dropped_in_silence(made):
-    """Each line is a statement, or joins one, or has a note; few have only a note."""
+    """Each line is a statement, or joins one, or has a note; none has a fault."""
     for name, table in made.items():
         assert table.info.unread <= len(table.notes), name
+        assert table.faults == (), name
         if name != "conformance":
-            assert table.info.unread <= 0.001 * table.info.statements, name
+            assert table.info.unread <= 0.004 * table.info.statements, name
     lines = sum(
         line.startswith("(")
         for path in (DATA / "dictionaries/dicom3tools").glob("*.tpl")
