@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test peers lint types imports bench fmt dictionary sources docs wheel clean
+.PHONY: help setup demo test peers lint types imports bench fuzz fmt dictionary sources docs wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,10 @@ bench: setup  ## the benchmarks, one after the other
 	@for script in tests/bench/bench_*.py; do \
 	  echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
 	done
+
+fuzz: setup  ## fuzz the annotation engine, SECONDS=60
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@$(BIN)/python tests/fuzz/fuzz_annotate.py --seconds $(or $(SECONDS),60)
 
 fmt: setup  ## format the code and mend what ruff can
 	@$(BIN)/ruff check --fix

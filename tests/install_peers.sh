@@ -12,6 +12,7 @@ for program in storescu storescp echoscu dcmdump dcmconv; do
 done
 command -v Orthanc >/dev/null || missing+=(orthanc)
 command -v gdcmdump >/dev/null || missing+=(libgdcm-tools)
+command -v dciodvfy >/dev/null || missing+=(dicom3tools)
 command -v gcc >/dev/null || missing+=(gcc libc6-dev)
 ((${#missing[@]})) || exit 0
 

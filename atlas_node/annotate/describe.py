@@ -15,9 +15,10 @@ from typing import Final
 from atlas_dictionary import Entry
 from atlas_node import __version__
 from atlas_node.annotate.verify import multiplicity
-from atlas_node.annotate.walk import CONTRIBUTIONS, DEFINITIONS, Edit, Finding, Found, Place, Walk
+from atlas_node.annotate.walk import CONTRIBUTIONS, DEFINITIONS, Finding, Found, Place, Walk
 from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.header import LITTLE_ENDIAN, ByteOrder, explicit_header, item_header
+from atlas_node.encoding.pieces import Edit
 from atlas_node.encoding.vr import MAX_LENGTH
 from atlas_node.errors import MalformedStreamError
 from atlas_node.model import ElementStatus
@@ -128,7 +129,7 @@ def _definitions(findings: list[Found], encoder: _Encoder) -> Iterator[bytes]:
             elements.setdefault(finding.element & 0xFF, (finding.choice.vr, definition.entry))
     for (group, creator), elements in sorted(blocks.items()):
         content = b"".join(
-            _definition(encoder, offset, *elements[offset]) for offset in sorted(elements)
+            _definition(encoder, group, offset, *elements[offset]) for offset in sorted(elements)
         )
         yield encoder.item(
             encoder.numbers(0x00080301, "US", group),
@@ -139,7 +140,7 @@ def _definitions(findings: list[Found], encoder: _Encoder) -> Iterator[bytes]:
         )
 
 
-def _definition(encoder: _Encoder, offset: int, vr: str, entry: Entry) -> bytes:
+def _definition(encoder: _Encoder, group: int, offset: int, vr: str, entry: Entry) -> bytes:
     """Return the definition of one element (PS3.3 C.12.1.1.7); a VM of 1-n is written 1, 0."""
     vm = multiplicity(entry.vm)
     if vr == "SQ":
@@ -157,9 +158,11 @@ def _definition(encoder: _Encoder, offset: int, vr: str, entry: Entry) -> bytes:
     ]
     if vr == "SQ":
         elements.append(encoder.numbers(0x0008030B, "UL", 0, 0))
-    elements.append(encoder.text(0x0008030C, "UC", entry.name, _MAX_NAME))
-    if entry.keyword:
-        elements.append(encoder.text(0x0008030D, "UC", entry.keyword, _MAX_NAME))
+    # Name and keyword are of type 1, and the keyword is the element's alone.
+    name = entry.name or f"Unnamed ({group:04x},xx{offset:02x})"
+    keyword = entry.keyword or f"Unnamed{group:04X}xx{offset:02X}"
+    elements.append(encoder.text(0x0008030C, "UC", name, _MAX_NAME))
+    elements.append(encoder.text(0x0008030D, "UC", keyword, _MAX_NAME))
     return encoder.item(*elements)
 
 

@@ -14,15 +14,16 @@ from atlas_dictionary import Dictionary
 from atlas_node.annotate.charset import decode_text
 from atlas_node.annotate.definition import Choice
 from atlas_node.annotate.describe import describe
-from atlas_node.annotate.explicit import walk_data_set
+from atlas_node.annotate.explicit import walk_data_set, walk_items
 from atlas_node.annotate.implicit import reencode_data_set
 from atlas_node.annotate.scope import Blocks, Scope
 from atlas_node.annotate.value import reported_value
-from atlas_node.annotate.walk import Edit, Finding, Found, Walk
+from atlas_node.annotate.walk import Finding, Found, Walk
 from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.deflate import deflated, inflated
 from atlas_node.encoding.header import BIG_ENDIAN, tag_text
 from atlas_node.encoding.implicit import without_vrs
+from atlas_node.encoding.pieces import Piece, splice
 from atlas_node.encoding.transfer_syntax import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -46,7 +47,7 @@ class Annotation:
     Attributes
     ----------
     pieces : list of bytes or memoryview
-        The annotated data set in order; those that did not change are views of the input.
+        The annotated data set in order; long ones that did not change are views of the input.
     transfer_syntax_uid : str
         How `pieces` are encoded.
     changed : bool
@@ -61,7 +62,7 @@ class Annotation:
         self,
         walk: Walk,
         root: Scope,
-        pieces: list[bytes | memoryview],
+        pieces: list[Piece],
         findings: list[Found],
         transfer_syntax_uid: str,
         *,
@@ -113,7 +114,7 @@ class Annotation:
             reason=choice.reason,
             value=value,
             truncated=truncated,
-            sources=tuple(source.id for source in entry.sources) if entry is not None else (),
+            sources=tuple(dict.fromkeys(s.id for s in entry.sources)) if entry is not None else (),
             confidence=entry.confidence if entry is not None else 0.0,
         )
 
@@ -165,7 +166,7 @@ class Annotator:
             raise ValueError(f"{transfer_syntax_uid} cannot be delivered as {deliver_as}")
         syntax = transfer_syntax(transfer_syntax_uid)
         received = memoryview(data)
-        walk = Walk(received, self._blocks, self._inherit)
+        walk = Walk(received, self._blocks, self._inherit, walk_items)
         walk.describing = policy is Policy.DESCRIBE
         root = Scope()
         try:
@@ -194,7 +195,7 @@ class Annotator:
 
     def _read_explicit(
         self, walk: Walk, root: Scope, policy: Policy, deliver_as: str | None
-    ) -> list[bytes | memoryview]:
+    ) -> list[Piece]:
         """Walk an object in explicit VR; return its new pieces, none where it stays."""
         walk_data_set(walk, root, 0, len(walk.view), delimited=False)
         edits = walk.edits
@@ -202,25 +203,27 @@ class Annotator:
             edits = []
         elif policy is Policy.DESCRIBE and edits:
             edits = describe(walk, walk.findings)
-        pieces = _splice(walk.view, edits) if edits else []
+        pieces = splice(walk.view, edits, 0, len(walk.view)) if edits else []
         if deliver_as is not None:
             pieces = without_vrs(b"".join(pieces) if pieces else walk.view)
         return pieces
 
     def _read_implicit(
         self, walk: Walk, root: Scope, policy: Policy, deliver_as: str | None
-    ) -> list[bytes | memoryview]:
+    ) -> list[Piece]:
         """Walk an object in implicit VR; return it in explicit VR where that is wanted."""
-        chunks = reencode_data_set(walk, root, 0, len(walk.view), delimited=False).chunks
+        pieces = reencode_data_set(walk, root, 0, len(walk.view), delimited=False).pieces
         if deliver_as is None or walk.signed or policy is Policy.OBSERVE:
             return []
         if policy is not Policy.DESCRIBE:
-            return chunks
+            return pieces
         # Where descriptions belong is seen by a second walk, over what the first has written.
-        written = Walk(memoryview(b"".join(chunks)), self._blocks, self._inherit, describing=True)
+        view = memoryview(b"".join(pieces))
+        written = Walk(view, self._blocks, self._inherit, walk_items, describing=True)
         walk_data_set(written, Scope(), 0, len(written.view), delimited=False)
         written.edits.clear()
-        return _splice(written.view, describe(written, walk.findings))
+        edits = describe(written, walk.findings)
+        return splice(written.view, edits, 0, len(written.view))
 
     def identify(self, data: Buffer, transfer_syntax_uid: str) -> Identity:
         """Return what an object says of itself, as far as its bytes can be read."""
@@ -231,19 +234,6 @@ def _held_back(found: Found) -> Found:
     if found[-1].status is not ElementStatus.DECODED:
         return found
     return (*found[:-1], Choice("UN", ElementStatus.REFUSED, _SIGNED))
-
-
-def _splice(view: memoryview, edits: list[Edit]) -> list[bytes | memoryview]:
-    pieces: list[bytes | memoryview] = []
-    position = 0
-    for start, stop, replacement in edits:
-        if start > position:
-            pieces.append(view[position:start])
-        pieces.append(replacement)
-        position = stop
-    if position < len(view):
-        pieces.append(view[position:])
-    return pieces
 
 
 def _identity(walk: Walk, root: Scope) -> Identity:

@@ -16,6 +16,7 @@ from atlas_node.annotate.implicit import Reencoded, explicit_inside, reencode_it
 from atlas_node.annotate.scope import Scope
 from atlas_node.annotate.verify import misfit
 from atlas_node.annotate.walk import (
+    CHECKED,
     DESCRIPTIONS,
     NOTABLE,
     Header,
@@ -60,6 +61,7 @@ def walk_data_set(  # noqa: PLR0912, PLR0915 - one loop: a call an element costs
         When the bytes are no explicit VR data set in the walk's byte order.
     """
     check_depth(scope, position)
+    walk.check_size(position)
     view, unpack, unpack_length = (
         walk.view,
         walk.order.element.unpack_from,
@@ -71,10 +73,13 @@ def walk_data_set(  # noqa: PLR0912, PLR0915 - one loop: a call an element costs
     edits, findings = walk.edits, walk.findings
     pack_length = walk.order.short_length.pack
     current, group_length = -1, _GroupLength(walk, is_object)
-    last_header = end - 8
+    checkpoint = min(end - 8, position + CHECKED)
     while position < end:
-        if position > last_header:
-            raise MalformedStreamError(f"{end - position} bytes are no data element", position)
+        if position > checkpoint:
+            if position > end - 8:
+                raise MalformedStreamError(f"{end - position} bytes are no data element", position)
+            walk.check_size(position)
+            checkpoint = min(end - 8, position + CHECKED)
         group, element, vr, length = unpack(view, position)
         start = position + 8
         if vr not in SHORT_FORM:
@@ -169,7 +174,7 @@ class _GroupLength:
     has changed its size. A group length that was wrong on arrival is left as it was.
     """
 
-    __slots__ = ("_begin", "_group", "_index", "_is_object", "_value", "_walk")
+    __slots__ = ("_begin", "_group", "_is_object", "_mark", "_value", "_walk")
 
     def __init__(self, walk: Walk, is_object: bool) -> None:
         self._walk = walk
@@ -179,15 +184,15 @@ class _GroupLength:
     def open(self, group: int, start: int) -> None:
         self._group, self._begin = group, start + 4
         self._value = int(self._walk.order.length.unpack_from(self._walk.view, start)[0])
-        self._index = len(self._walk.edits)
+        self._mark = self._walk.mark()
 
     def close(self, position: int) -> None:
         if self._begin < 0:
             return
         if self._value == position - self._begin:
-            start, growth = self._begin - 4, self._walk.growth_since(self._index)
+            start, growth = self._begin - 4, self._walk.growth() - self._mark.growth
             if growth:
-                self._walk.resize(self._index, start, self._value + growth)
+                self._walk.resize(self._mark.edits, start, self._value + growth)
             if self._is_object:
                 self._walk.group_lengths[self._group] = start
         self._begin = -1
@@ -196,11 +201,11 @@ class _GroupLength:
 def _content(walk: Walk, scope: Scope, header: Header, end: int) -> int:
     """Walk a sequence, or a value of undefined length; return the offset behind it."""
     if header.vr == b"SQ":
-        index = len(walk.edits)
-        position = _items(walk, scope, header, end)
-        growth = 0 if header.undefined else walk.growth_since(index)
+        mark = walk.mark()
+        position = walk_items(walk, scope, header, end)
+        growth = 0 if header.undefined else walk.growth() - mark.growth
         if growth:
-            walk.resize(index, header.position + 8, header.length + growth)
+            walk.resize(mark.edits, header.position + 8, header.length + growth)
         return position
     if header.vr in _PIXEL_DATA_VRS:
         return _skip_fragments(walk, header, end)
@@ -229,8 +234,19 @@ def _skip_fragments(walk: Walk, header: Header, end: int) -> int:
     raise no_end(header, position)
 
 
-def _items(walk: Walk, scope: Scope, sequence: Header, end: int) -> int:
-    """Walk the items of a sequence; return the offset behind it."""
+def walk_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> int:
+    """Walk the items of a sequence; return the offset behind it.
+
+    Raises
+    ------
+    MalformedStreamError
+        When the bytes are no sequence of explicit VR items in the walk's byte order, or stand in
+        a `UN` element of a big endian stream, which holds little endian.
+    """
+    if sequence.vr == b"UN" and walk.order is not LITTLE_ENDIAN:
+        raise MalformedStreamError(
+            f"{sequence} holds explicit VR little endian in a big endian stream", sequence.start
+        )
     end = end if sequence.undefined else value_end(sequence, end)
     position, number = sequence.start, 0
     while position < end:
@@ -243,11 +259,11 @@ def _items(walk: Walk, scope: Scope, sequence: Header, end: int) -> int:
         if length == UNDEFINED_LENGTH:
             position = walk_data_set(walk, item, start, end, delimited=True)
             continue
-        index = len(walk.edits)
+        mark = walk.mark()
         walk_data_set(walk, item, start, start + length, delimited=False)
-        growth = walk.growth_since(index)
+        growth = walk.growth() - mark.growth
         if growth:
-            walk.resize(index, position + 4, length + growth)
+            walk.resize(mark.edits, position + 4, length + growth)
         position = start + length
     if sequence.undefined:
         raise no_end(sequence, end)
@@ -295,7 +311,7 @@ def _undefined_length(walk: Walk, scope: Scope, header: Header, end: int, meanin
     mark = walk.mark()
     content: Reencoded | None = None
     if explicit_inside(walk.view, header.start, end):
-        stop = _explicit_items(walk, scope, header, end)
+        stop = walk_items(walk, scope, header, end)
     else:
         content = reencode_items(walk, scope, header, end)
         stop = content.stop
@@ -316,7 +332,7 @@ def _defined_length(walk: Walk, scope: Scope, header: Header, stop: int, meaning
             return misfit(vr, walk.view[header.start : stop], vm, scope.encodings)
         try:
             if explicit_inside(walk.view, header.start, stop):
-                _explicit_items(walk, scope, header, stop)
+                walk_items(walk, scope, header, stop)
             else:
                 content = reencode_items(walk, scope, header, stop)
         except MalformedStreamError as error:
@@ -327,15 +343,6 @@ def _defined_length(walk: Walk, scope: Scope, header: Header, stop: int, meaning
     choice = choose(meaning.definition, meaning.remark, walk.equipment, misfit_of)
     _settle(walk, scope, header, stop, meaning, choice, content, mark)
     return stop
-
-
-def _explicit_items(walk: Walk, scope: Scope, header: Header, end: int) -> int:
-    """Walk items that their writer left in explicit VR inside `UN`; return the offset behind."""
-    if walk.order is not LITTLE_ENDIAN:
-        raise MalformedStreamError(
-            f"{header} holds explicit VR little endian in a big endian stream", header.start
-        )
-    return _items(walk, scope, header, end)
 
 
 def _settle(
@@ -360,10 +367,10 @@ def _settle(
     elif content is not None:
         length = UNDEFINED_LENGTH if header.undefined else content.size
         written = explicit_header(header.group, header.element, "SQ", length, walk.order)
-        walk.edit(header.position, stop, b"".join((written, *content.chunks)))
+        walk.edit(header.position, stop, b"".join((written, *content.pieces)))
     else:
-        growth = walk.growth_since(mark.edits)
-        walk.edit_at(mark.edits, header.position + 4, header.position + 6, b"SQ")
+        growth = walk.growth() - mark.growth
+        walk.overwrite(mark.edits, header.position + 4, b"SQ")
         if growth and not header.undefined:
             walk.resize(mark.edits + 1, header.position + 8, header.length + growth)
     walk.found(mark.findings, scope, header, stop, meaning, choice)

@@ -32,6 +32,7 @@ from atlas_node.encoding.header import (
     explicit_header,
     item_header,
 )
+from atlas_node.encoding.pieces import LONG, Piece, Pieces, Place, splice
 from atlas_node.encoding.vr import (
     LONG_FORM,
     MAX_LENGTH,
@@ -43,13 +44,11 @@ from atlas_node.encoding.vr import (
 )
 from atlas_node.errors import MalformedStreamError
 
-Chunk = bytes | memoryview
-
 
 class Reencoded(NamedTuple):
-    """A part of a data set in explicit VR: its chunks, their size, and where the original ended."""
+    """A part of a data set in explicit VR: its pieces, their size, and where the original ended."""
 
-    chunks: list[Chunk]
+    pieces: list[Piece]
     size: int
     stop: int
 
@@ -57,19 +56,37 @@ class Reencoded(NamedTuple):
 def explicit_inside(view: memoryview, start: int, end: int) -> bool:
     """Whether the items of a `UN` sequence are in explicit VR, which some writers leave there.
 
-    The first item that is not empty tells: where a VR stands behind its first tag, implicit VR
-    would read a length of 16 kB and more that ends in two letters of a VR.
+    The first item that is not empty tells, by a VR behind its first tag. Implicit VR would read
+    there a length of 16 kB and more; only where that leads to another element, or to the end of the
+    item, is it one.
     """
     position = start
     while end - position >= 16:
         group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
         if (group, element) != ITEM_TAG:
             return False
-        if length:
-            vr = view[position + 12 : position + 14].tobytes()
-            return vr in SHORT_FORM or vr in LONG_FORM
         position += 8
+        if length:
+            vr = view[position + 4 : position + 6].tobytes()
+            if vr not in SHORT_FORM and vr not in LONG_FORM:
+                return False
+            if length != UNDEFINED_LENGTH:
+                end = min(end, position + length)
+            return not _implicit_first(view, position, end)
     return False
+
+
+def _implicit_first(view: memoryview, position: int, end: int) -> bool:
+    """Whether an item up to `end` begins with an element of implicit VR at `position`."""
+    group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
+    after: int = position + 8 + length
+    if end - after < 8:
+        return after == end
+    next_group, next_element, length = LITTLE_ENDIAN.item.unpack_from(view, after)
+    if (next_group, next_element) == ITEM_DELIMITATION_TAG:
+        return True
+    fits: bool = length == UNDEFINED_LENGTH or after + 8 + length <= end
+    return fits and (next_group, next_element) > (group, element)
 
 
 def reencode_data_set(
@@ -100,7 +117,7 @@ def reencode_data_set(
             position = value_end(header, end)
             value = LITTLE_ENDIAN.length.unpack_from(view, header.start)[0]
             out.group_length(header, value, position)
-        elif group & 1:
+        elif group & 1 and element:
             position = _private(walk, scope, out, header, end)
         else:
             position = _standard(walk, scope, out, header, end)
@@ -142,27 +159,31 @@ def reencode_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> Reen
     return out.finish(position, position)
 
 
+def _private_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> Reencoded:
+    """Re-encode the items of a private sequence, which its writer may have left in explicit VR."""
+    if not explicit_inside(walk.view, sequence.start, end):
+        return reencode_items(walk, scope, sequence, end)
+    index = len(walk.edits)
+    stop = walk.explicit_items(walk, scope, sequence, end)
+    pieces = splice(walk.view, walk.edits[index:], sequence.start, stop)
+    walk.forget_edits(index)
+    return Reencoded(pieces, sum(map(len, pieces)), stop)
+
+
 class _Output:
     """The explicit VR data set being written, with its group lengths (PS3.5 7.2) kept true."""
 
-    __slots__ = (
-        "_begin", "_index", "_order", "_size_before", "_value", "chunks", "group", "size",
-    )  # fmt: skip
+    __slots__ = ("_begin", "_order", "_pieces", "_place", "_size_before", "_value", "add", "group")
 
     def __init__(self, order: ByteOrder) -> None:
         self._order = order
-        self.chunks: list[Chunk] = []
-        self.size = 0
+        self._pieces = Pieces()
+        self._place: Place | None = None
+        self.add = self._pieces.add
         self.group = -1
-        self._index = -1
-
-    def add(self, chunk: Chunk) -> None:
-        self.chunks.append(chunk)
-        self.size += len(chunk)
 
     def extend(self, part: Reencoded) -> None:
-        self.chunks.extend(part.chunks)
-        self.size += part.size
+        self._pieces.extend(part.pieces)
 
     def header(self, header: Header, vr: str, length: int) -> None:
         self.add(explicit_header(header.group, header.element, vr, length, self._order))
@@ -170,9 +191,10 @@ class _Output:
     def delimitation(self, tag: tuple[int, int]) -> None:
         self.add(self._order.item.pack(*tag, 0))
 
-    def value(self, header: Header, vr: str, value: memoryview) -> None:
-        self.header(header, vr, len(value))
-        self.add(value if self._order is LITTLE_ENDIAN else swapped(vr, value))
+    def value(self, header: Header, vr: str, value: Piece) -> None:
+        if self._order is not LITTLE_ENDIAN:
+            value = swapped(vr, value)
+        self._element(header, vr, len(value), value)
 
     def sequence(self, header: Header, content: Reencoded) -> None:
         size = UNDEFINED_LENGTH
@@ -183,24 +205,32 @@ class _Output:
 
     def unknown(self, header: Header, value: memoryview) -> None:
         """Write an element that stays `UN`; a sequence in it stays in implicit VR (CP-246)."""
-        self.header(header, "UN", header.length)
-        self.add(value)
+        self._element(header, "UN", header.length, value)
+
+    def _element(self, header: Header, vr: str, length: int, value: Piece) -> None:
+        written = explicit_header(header.group, header.element, vr, length, self._order)
+        if len(value) < LONG:
+            self.add(written + value)
+        else:
+            self.add(written)
+            self.add(value)
 
     def group_length(self, header: Header, value: int, begin: int) -> None:
         self.header(header, "UL", 4)
-        self._index, self._value, self._begin = len(self.chunks), value, begin
+        self._place, self._value, self._begin = self._pieces.place(), value, begin
         self.add(self._order.length.pack(value))
-        self._size_before = self.size
+        self._size_before = self._pieces.size
 
     def begin_group(self, group: int, position: int) -> None:
-        if self._index >= 0 and self._value == position - self._begin:
-            self.chunks[self._index] = self._order.length.pack(self.size - self._size_before)
-        self._index = -1
+        if self._place is not None and self._value == position - self._begin:
+            size = self._pieces.size - self._size_before
+            self._pieces.overwrite(self._place, self._order.length.pack(size))
+        self._place = None
         self.group = group
 
     def finish(self, position: int, stop: int) -> Reencoded:
         self.begin_group(-1, position)
-        return Reencoded(self.chunks, self.size, stop)
+        return Reencoded(self._pieces.finish(), self._pieces.size, stop)
 
 
 def _writable(size: int, position: int) -> int:
@@ -230,9 +260,18 @@ def _standard(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) 
     if vr == "SQ":
         if tag in NOTABLE:
             walk.notable(scope, tag, header.start, header.start)
-        content = reencode_items(walk, scope, header, end)
-        out.sequence(header, content)
-        return content.stop
+        mark = walk.mark()
+        try:
+            content = reencode_items(walk, scope, header, end)
+        except MalformedStreamError:
+            if header.undefined or header.start + header.length > end:
+                raise
+            # Its length leads past it all the same.
+            walk.take_back(mark)
+            vr = "UN"
+        else:
+            out.sequence(header, content)
+            return content.stop
     if header.undefined:
         mark = walk.mark()
         stop = reencode_items(walk, scope, header, end).stop
@@ -267,14 +306,14 @@ def _private(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) -
             vm = meaning.definition.vm if meaning.definition is not None else None
             return misfit(vr, view[header.start : stop], vm, scope.encodings)
         try:
-            content = reencode_items(walk, scope, header, stop)
+            content = _private_items(walk, scope, header, stop)
         except MalformedStreamError as error:
             walk.take_back(mark)
             return f"the value is no sequence: {error}"
         return ""
 
     if header.undefined:
-        content = reencode_items(walk, scope, header, end)
+        content = _private_items(walk, scope, header, end)
         stop = content.stop
         choice = choose(meaning.definition, meaning.remark, walk.equipment, undefined_length_misfit)
     else:

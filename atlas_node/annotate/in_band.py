@@ -13,7 +13,7 @@ from atlas_dictionary import Candidate as EntryCandidate
 from atlas_dictionary import Entry, Flags, Source
 from atlas_dictionary.keys import private_key
 from atlas_node.annotate.definition import Definition, define
-from atlas_node.annotate.scope import Scope
+from atlas_node.annotate.scope import Block, Scope
 from atlas_node.encoding.header import ByteOrder
 from atlas_node.encoding.vr import KNOWN
 
@@ -29,6 +29,9 @@ TAGS: Final = frozenset({_GROUP, _CREATOR, _ELEMENT, _VM, _VR, _NAME, _KEYWORD})
 
 _MAX_NOTED: Final = 65536
 _MAX_LENGTH: Final = 256
+_MAX_READINGS: Final = 8
+"""More often than in any real object, whose definitions stand in one sequence, they are not read:
+an object that went on to define between its private blocks would cost the square of its size."""
 
 
 class InBandDefinitions:
@@ -43,21 +46,36 @@ class InBandDefinitions:
     def __init__(self, order: ByteOrder) -> None:
         self._order = order
         self._noted: dict[Scope, dict[int, bytes]] = {}
-        self._blocks: dict[tuple[int, str], dict[int, Definition]] | None = None
+        self._definitions: dict[tuple[int, str], dict[int, Definition]] = {}
+        self._blocks: dict[tuple[int, str], Block] = {}
+        self._readings = 0
+        self._unread = False
 
     def note(self, scope: Scope, tag: int, value: memoryview) -> None:
         """Take note of an element of an item of the sequence, or of one inside it."""
-        if len(self._noted) < _MAX_NOTED and len(value) <= _MAX_LENGTH:
+        if (
+            self._readings < _MAX_READINGS
+            and len(self._noted) < _MAX_NOTED
+            and len(value) <= _MAX_LENGTH
+        ):
             self._noted.setdefault(scope, {})[tag] = value.tobytes()
-            self._blocks = None
+            self._unread = True
 
-    def of_block(self, creator: str, group: int) -> dict[int, Definition]:
-        """Return the definitions of one block by offset; empty where the object has none."""
-        if not self._noted:
-            return {}
-        if self._blocks is None:
-            self._blocks = self._read()
-        return self._blocks.get((group, creator), {})
+    def block(self, known: Block, group: int) -> Block:
+        """Return the block `known` with what the object itself says of its elements in `group`."""
+        if self._unread:
+            self._definitions = self._read()
+            self._blocks.clear()
+            self._readings += 1
+            self._unread = False
+        key = (group, known.creator)
+        own = self._definitions.get(key)
+        if own is None:
+            return known
+        block = self._blocks.get(key)
+        if block is None:
+            block = self._blocks[key] = Block(known.creator, known.known, dict(own))
+        return block
 
     def _read(self) -> dict[tuple[int, str], dict[int, Definition]]:
         blocks: dict[tuple[int, str], dict[int, Definition]] = {}

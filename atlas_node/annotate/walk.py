@@ -7,6 +7,7 @@ and whoever gives up on a sequence takes back what was noted since its `mark`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -21,11 +22,18 @@ from atlas_node.encoding.header import (
     ByteOrder,
     tag_text,
 )
+from atlas_node.encoding.pieces import Edit
 from atlas_node.encoding.vr import MAX_LENGTH, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
 
 MAX_DEPTH: Final = 64
 """Deepest nesting of sequences that is read; real objects stay below 10."""
+
+MAX_PRIVATE: Final = 1 << 21
+"""Most private elements of one object, each of which takes some 400 bytes while it is annotated."""
+
+CHECKED: Final = 1 << 20
+"""A walk that is quick about an element looks once in so many bytes how many there are."""
 
 DEFINITIONS: Final = 0x00080300
 """Private Data Element Characteristics Sequence (PS3.3 C.12.1)."""
@@ -50,6 +58,9 @@ NOTABLE: Final = (
 """Standard elements that `Walk.notable` looks at."""
 
 _MAX_IDENTITY_LENGTH: Final = 1024
+
+_MAX_CREATOR_LENGTH: Final = 256
+"""Bytes of a private creator: LO has 64 characters; what is longer is not to be remembered."""
 
 
 class Header(NamedTuple):
@@ -102,9 +113,6 @@ class Finding(NamedTuple):
 Found = tuple[Scope, int, int, bytes, int, int, Block | None, Definition | None, Choice]
 """The fields of a `Finding`: a walk notes bare tuples, which cost a third of named ones."""
 
-Edit = tuple[int, int, bytes]
-"""Bytes from the first offset to the second give way to the third."""
-
 
 class Place(NamedTuple):
     """Where a sequence of the object itself stands, or would stand.
@@ -117,10 +125,11 @@ class Place(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """How far a walk had come: numbers of edits and findings."""
+    """How far a walk had come: numbers of edits and findings, and the bytes that were added."""
 
     edits: int
     findings: int
+    growth: int
 
 
 @dataclass(slots=True)
@@ -134,6 +143,9 @@ class Walk:
     blocks : Blocks
     inherit : bool
         Whether an item may use a creator of an enclosing data set.
+    explicit_items : callable
+        Walks the items of a sequence in explicit VR and returns the offset behind it: a sequence
+        in implicit VR may hold one, and the other way round.
     order : ByteOrder
         Of the headers; of the values too, but for those in `UN`.
     describing : bool
@@ -152,11 +164,14 @@ class Walk:
         What the object itself says of its private elements.
     signed : bool
         Whether the object holds a digital signature or a MAC (PS3.15 annex C).
+    summed, sum : int
+        The first `summed` edits add `sum` bytes; `growth` takes in the rest.
     """
 
     view: memoryview
     blocks: Blocks
     inherit: bool
+    explicit_items: Callable[[Walk, Scope, Header, int], int]
     order: ByteOrder = LITTLE_ENDIAN
     describing: bool = False
     edits: list[Edit] = field(default_factory=list)
@@ -166,6 +181,8 @@ class Walk:
     group_lengths: dict[int, int] = field(default_factory=dict)
     own: in_band.InBandDefinitions | None = None
     signed: bool = False
+    summed: int = 0
+    sum: int = 0
 
     def equipment(self) -> Equipment:
         """Return the device that made the object, as far as the walk has read."""
@@ -176,33 +193,46 @@ class Walk:
         """Note that the bytes from `start` to `stop` give way to `replacement`."""
         self.edits.append((start, stop, replacement))
 
-    def edit_at(self, index: int, start: int, stop: int, replacement: bytes) -> None:
-        """Note an edit that stands before those since `index`: a header, after its content."""
-        self.edits.insert(index, (start, stop, replacement))
+    def overwrite(self, index: int, start: int, replacement: bytes) -> None:
+        """Note that as many bytes at `start`, before the edits since `index`, are others."""
+        self.edits.insert(index, (start, start + len(replacement), replacement))
+        if index < self.summed:
+            self.summed += 1
 
-    def growth_since(self, index: int) -> int:
-        """Return the bytes that the edits since `index` add."""
-        return sum(len(edit[2]) - edit[1] + edit[0] for edit in self.edits[index:])
+    def growth(self) -> int:
+        """Return the bytes that the edits so far add; each edit is looked at once."""
+        if self.summed < len(self.edits):
+            self.sum += _added(self.edits[self.summed :])
+            self.summed = len(self.edits)
+        return self.sum
+
+    def forget_edits(self, index: int) -> None:
+        """Forget the edits since `index`."""
+        if index < self.summed:
+            self.sum -= _added(self.edits[index : self.summed])
+            self.summed = index
+        del self.edits[index:]
 
     def resize(self, index: int, start: int, length: int) -> None:
         """Note that the length field at `start`, before the edits since `index`, says `length`."""
         if length > MAX_LENGTH:
             raise MalformedStreamError(f"a length of {length} bytes cannot be written", start)
-        self.edit_at(index, start, start + 4, self.order.length.pack(length))
+        self.overwrite(index, start, self.order.length.pack(length))
 
     def mark(self) -> Mark:
         """Return how far the walk has come."""
-        return Mark(len(self.edits), len(self.findings))
+        return Mark(len(self.edits), len(self.findings), self.growth())
 
     def take_back(self, mark: Mark) -> None:
         """Forget what was noted since `mark`."""
-        del self.edits[mark.edits :]
+        self.forget_edits(mark.edits)
         del self.findings[mark.findings :]
 
     def found(
         self, index: int, scope: Scope, header: Header, stop: int, meaning: Meaning, choice: Choice
     ) -> None:
         """Note a private element that stands before the findings since `index`: inside it."""
+        self.check_size(header.position)
         self.findings.insert(
             index,
             (
@@ -210,6 +240,11 @@ class Walk:
                 meaning.block, meaning.definition, choice,
             ),
         )  # fmt: skip
+
+    def check_size(self, position: int) -> None:
+        """Refuse more private elements than any real object has, which would fill memory."""
+        if len(self.findings) >= MAX_PRIVATE:
+            raise MalformedStreamError(f"more than {MAX_PRIVATE} private elements", position)
 
     def meaning(self, scope: Scope, header: Header) -> Meaning:
         """Return what the dictionary makes of a private element in `scope`."""
@@ -232,13 +267,14 @@ class Walk:
     def creator(self, scope: Scope, header: Header, stop: int) -> bool:
         """Take note of a private creator; whether it can be written as LO (PS3.5 7.8.1)."""
         value = self.view[header.start : stop]
+        if len(value) > _MAX_CREATOR_LENGTH:
+            return False
         creator = value.tobytes().strip(b"\0 ")
         if not creator:
             return False
         block = self.blocks.reserved_by(creator, header.group)
         if self.own is not None:
-            own = self.own.of_block(block.creator, header.group)
-            block = Block(block.creator, block.known, dict(own)) if own else block
+            block = self.own.block(block, header.group)
         scope.blocks[header.group << 8 | header.element] = block
         return not misfit("LO", value, None, scope.encodings)
 
@@ -264,6 +300,10 @@ class Walk:
         elif scope.parent is None and tag in IDENTITY:
             stop = min(stop, start + _MAX_IDENTITY_LENGTH)
             self.identity[tag] = self.view[start:stop].tobytes()
+
+
+def _added(edits: list[Edit]) -> int:
+    return sum(len(replacement) - stop + start for start, stop, replacement in edits)
 
 
 def check_depth(scope: Scope, position: int) -> None:

@@ -16,16 +16,15 @@ from atlas_node.encoding.header import (
     item_header,
     tag_text,
 )
+from atlas_node.encoding.pieces import Piece, Pieces
 from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
-
-Chunk = bytes | memoryview
 
 _MAX_DEPTH: Final = 64
 
 
-def without_vrs(data: bytes | memoryview) -> list[Chunk]:
-    """Return the data set `data` in implicit VR little endian, in chunks.
+def without_vrs(data: bytes | memoryview) -> list[Piece]:
+    """Return the data set `data` in implicit VR little endian, in pieces.
 
     Raises
     ------
@@ -33,34 +32,34 @@ def without_vrs(data: bytes | memoryview) -> list[Chunk]:
         When `data` is no data set in explicit VR little endian, or cannot be written in implicit
         VR.
     """
-    chunks, _, _ = _data_set(memoryview(data), 0, len(data), False, 0)
-    return chunks
+    pieces, _ = _data_set(memoryview(data), 0, len(data), False, 0)
+    return pieces.finish()
 
 
 def _data_set(
     view: memoryview, position: int, end: int, delimited: bool, depth: int
-) -> tuple[list[Chunk], int, int]:
-    """Return the chunks of one data set, their size, and the offset behind it."""
+) -> tuple[Pieces, int]:
+    """Return one data set in implicit VR and the offset behind it."""
     if depth > _MAX_DEPTH:
         raise MalformedStreamError(f"sequences are nested deeper than {_MAX_DEPTH}", position)
-    chunks: list[Chunk] = []
-    size = 0
+    pieces = Pieces()
     while position < end:
         if end - position < 8:
             raise MalformedStreamError(f"{end - position} bytes are no data element", position)
         group, element, vr, length = LITTLE_ENDIAN.element.unpack_from(view, position)
         start = position + 8
         if (group, element) == ITEM_DELIMITATION_TAG and delimited:
-            return chunks, size, start
+            return pieces, start
         if vr not in SHORT_FORM:
             if vr not in LONG_FORM or end - position < 12:
                 raise MalformedStreamError(f"{tag_text(group, element)} has no VR", position)
             length = LITTLE_ENDIAN.length.unpack_from(view, start)[0]
             start += 4
-        content: list[Chunk]
+        content: list[Piece]
         if vr == b"SQ":
-            content, written, position = _items(view, start, end, length, depth)
-            length = UNDEFINED_LENGTH if length == UNDEFINED_LENGTH else written
+            items, position = _items(view, start, end, length, depth)
+            content = items.finish()
+            length = UNDEFINED_LENGTH if length == UNDEFINED_LENGTH else items.size
         elif length == UNDEFINED_LENGTH:
             what = f"{tag_text(group, element)} {vr.decode()} of undefined length"
             raise MalformedStreamError(f"{what} cannot be written in implicit VR", position)
@@ -68,47 +67,43 @@ def _data_set(
             position = start + length
             if position > end:
                 raise MalformedStreamError(f"{tag_text(group, element)} is cut short", start)
-            content, written = [view[start:position]], length
+            content = [view[start:position]]
         if element:
-            chunks.append(LITTLE_ENDIAN.item.pack(group, element, length))
-            chunks += content
-            size += 8 + written
+            pieces.add(LITTLE_ENDIAN.item.pack(group, element, length))
+            pieces.extend(content)
     if delimited:
         raise MalformedStreamError("an item of undefined length has no delimitation", end)
-    return chunks, size, position
+    return pieces, position
 
 
 def _items(
     view: memoryview, position: int, end: int, length: int, depth: int
-) -> tuple[list[Chunk], int, int]:
-    """Return the chunks of a sequence, their size, and the offset behind it."""
+) -> tuple[Pieces, int]:
+    """Return the items of a sequence in implicit VR and the offset behind it."""
     delimited = length == UNDEFINED_LENGTH
     if not delimited:
         if position + length > end:
             raise MalformedStreamError("a sequence is cut short", position)
         end = position + length
-    chunks: list[Chunk] = []
-    size = 0
+    pieces = Pieces()
     while position < end:
         if end - position < 8:
             raise MalformedStreamError(f"{end - position} bytes are no item", position)
         group, element, item = LITTLE_ENDIAN.item.unpack_from(view, position)
         start = position + 8
         if (group, element) == SEQUENCE_DELIMITATION_TAG and delimited:
-            chunks.append(view[position:start])
-            return chunks, size + 8, start
+            pieces.add(view[position:start])
+            return pieces, start
         if (group, element) != ITEM_TAG or (item != UNDEFINED_LENGTH and start + item > end):
             raise MalformedStreamError("expected an item of a sequence", position)
         if item == UNDEFINED_LENGTH:
-            inside, written, position = _data_set(view, start, end, True, depth + 1)
-            chunks.append(item_header(UNDEFINED_LENGTH))
-            inside.append(LITTLE_ENDIAN.item.pack(*ITEM_DELIMITATION_TAG, 0))
-            written += 8
+            inside, position = _data_set(view, start, end, True, depth + 1)
+            pieces.add(item_header(UNDEFINED_LENGTH))
+            inside.add(LITTLE_ENDIAN.item.pack(*ITEM_DELIMITATION_TAG, 0))
         else:
-            inside, written, position = _data_set(view, start, start + item, False, depth + 1)
-            chunks.append(item_header(written))
-        chunks += inside
-        size += 8 + written
+            inside, position = _data_set(view, start, start + item, False, depth + 1)
+            pieces.add(item_header(inside.size))
+        pieces.extend(inside.finish())
     if delimited:
         raise MalformedStreamError("a sequence of undefined length has no delimitation", end)
-    return chunks, size, position
+    return pieces, position

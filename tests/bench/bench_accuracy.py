@@ -1,47 +1,62 @@
-"""How many of the vendors' VRs come back: ours, pydicom and DCMTK on the same real objects.
+"""How many of the vendors' VRs come back: ours, pydicom, DCMTK and GDCM on the same real objects.
+
+    .venv/bin/python tests/bench/bench_accuracy.py [FOLDER] [--write docs/accuracy.md]
 
 Each explicit VR file is made `UN` as a PACS makes it (`tests.peers.make_unknown`), an engine
 restores it, and the result is compared element by element with what the vendor wrote, by a reader
-that shares nothing with the engine (`tests.ondisk`).
+that shares nothing with the engine (`tests.ondisk`). Ours is measured a second time with a
+dictionary compiled without the source that was counted from files like these (`--without`).
 
-    .venv/bin/python tests/bench/bench_accuracy.py [FOLDER] [--engines atlas,pydicom,dcmtk]
-
-Columns: private elements with a vendor's VR; restored; left `UN` (those inside a sequence that
-stayed `UN` among them); wrong; lost; elements other than private ones whose VR or value changed.
+Every private element whose VR the vendor wrote is counted once: restored; left `UN`, or inside a
+sequence that stayed `UN`; wrong, with any other VR; or lost, not in the result any more. "Others
+changed" are elements whose value is not what the engine was given, and standard elements whose VR
+is not. Why ours left an element is what its record says; why it chose a VR that is not the vendor's
+is told by the dictionary and the value.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from atlas_dictionary import Dictionary, open_dictionary
+from atlas_dictionary.compiler import compile_tables, read_sources
+from atlas_node.annotate import Annotator
+from atlas_node.annotate.charset import encodings_of
+from atlas_node.annotate.verify import misfit, multiplicity
+from atlas_node.files import annotate_file
+from atlas_node.model import ElementRecord, Policy
 from tests import ondisk
+from tests.bench.document import table, write_region
 from tests.ondisk import ElementPath, OnDisk
-from tests.peers import SCANS, environment, make_unknown, program, public_dictionary
+from tests.peers import REPOSITORY, SCANS, environment, make_unknown, program, public_dictionary
 
-Engine = Callable[[Path, Path], None]
-EXPLICIT = {"1.2.840.10008.1.2.1"}
+Records = dict[str, ElementRecord]
+Engine = Callable[[Path, Path], Records]
+"""Restores a file into another; ours returns its records by path."""
+
+OUTCOMES = ("restored", "left", "wrong")
+SOURCES = REPOSITORY / "dictionary" / "sources"
 
 
-def atlas() -> Engine:
-    from atlas_dictionary import open_dictionary
-    from atlas_node.annotate import Annotator
-    from atlas_node.files import annotate_file
-    from atlas_node.model import Policy
+def atlas(dictionary: Dictionary) -> Engine:
+    annotator = Annotator(dictionary)
 
-    annotator = Annotator(open_dictionary())
-
-    def run(source: Path, target: Path) -> None:
-        annotate_file(annotator, source, target, Policy.DECODE, records=False)
+    def run(source: Path, target: Path) -> Records:
+        report = annotate_file(annotator, source, target, Policy.DECODE)
+        return {record.path: record for record in report.elements}
 
     return run
 
@@ -49,13 +64,14 @@ def atlas() -> Engine:
 def pydicom() -> Engine:
     import pydicom
 
-    def run(source: Path, target: Path) -> None:
+    def run(source: Path, target: Path) -> Records:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ds = pydicom.dcmread(source)
             for _ in ds.iterall():
                 pass
             ds.save_as(target)
+        return {}
 
     return run
 
@@ -63,131 +79,262 @@ def pydicom() -> Engine:
 def dcmtk() -> Engine:
     standard = Path(public_dictionary())
     both = f"{standard}:{standard.with_name('private.dic')}"
+    return converter([program("dcmconv"), "+uc"], environment(DCMDICTPATH=both))
 
-    def run(source: Path, target: Path) -> None:
-        subprocess.run(
-            [program("dcmconv"), "+uc", source, target],
-            env=environment(DCMDICTPATH=both), capture_output=True, check=True,
-        )  # fmt: skip
+
+def gdcm() -> Engine:
+    # Without `--explicit` it leaves what is `UN` already as it is.
+    options = ["--explicit", "--use-dict", "--with-private-dict"]
+    return converter([program("gdcmconv"), *options], environment())
+
+
+def converter(command: list[str], variables: dict[str, str]) -> Engine:
+    def run(source: Path, target: Path) -> Records:
+        subprocess.run([*command, source, target], env=variables, capture_output=True, check=True)
+        return {}
 
     return run
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"atlas": atlas, "pydicom": pydicom, "dcmtk": dcmtk}
+PEERS: dict[str, Callable[[], Engine]] = {"pydicom": pydicom, "dcmtk": dcmtk, "gdcm": gdcm}
+
+
+class Prepared(NamedTuple):
+    """A scan: its elements as the vendor wrote them, and the copy without private VRs."""
+
+    name: str
+    vendor: dict[ElementPath, OnDisk]
+    unknown: dict[ElementPath, OnDisk]
+    copy: Path
+    manufacturer: str
+
+
+class Difference(NamedTuple):
+    """A private element that did not get the vendor's VR."""
+
+    path: ElementPath
+    vendor: OnDisk
+    vr: str
+
+    @property
+    def key(self) -> str:
+        tag = self.path[-1]
+        return f"{self.vendor.creator or '(no creator)'} ({tag >> 16:04x},xx{tag & 0xFF:02x})"
+
+
+@dataclass
+class Outcome:
+    """What an engine made of all files: counts by manufacturer, and what is behind them."""
+
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {"all": Counter()})
+    wrong: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    left: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+
+def prepared(root: Path, folder: Path) -> list[Prepared]:
+    """Return the files that can be used: explicit VR that DCMTK reads, with private elements."""
+    usable = []
+    for number, path in enumerate(sorted(p for p in root.rglob("*") if p.is_file())):
+        try:
+            syntax, vendor = ondisk.read(path)
+        except Exception:  # what the test's own reader cannot read is not compared
+            continue
+        if syntax == "1.2.840.10008.1.2" or not any(step[0] >> 16 & 1 for step in vendor):
+            continue
+        copy = folder / f"{number}.dcm"
+        if make_unknown(path, copy):
+            unknown = ondisk.read(copy)[1]
+            usable.append(Prepared(path.name, vendor, unknown, copy, manufacturer(vendor)))
+    return usable
+
+
+def manufacturer(vendor: dict[ElementPath, OnDisk]) -> str:
+    element = vendor.get((0x00080070,))
+    name = element.value.decode("latin-1") if element else ""
+    return re.split(r"[^A-Z]", name.strip("\0 ").upper())[0] or "(none)"
+
+
+def is_counted(scan: Prepared, path: ElementPath) -> bool:
+    """Whether an element is private, no creator, and has a VR that the vendor wrote."""
+    group, number = path[-1] >> 16, path[-1] & 0xFFFF
+    known = scan.vendor[path].vr not in ("", "UN")
+    return bool(group & 1) and number >= 0x1000 and known and path in scan.unknown
 
 
 def compare(
-    vendor: dict[ElementPath, OnDisk], unknown: dict[ElementPath, OnDisk],
-    restored: dict[ElementPath, OnDisk], wrong: Counter[str],
-) -> Counter[str]:  # fmt: skip
-    """Count what became of the vendor's elements; `unknown` is what the engine was given."""
+    scan: Prepared, restored: dict[ElementPath, OnDisk]
+) -> tuple[Counter[str], list[Difference]]:
+    """Count what became of the vendor's elements; `scan.unknown` is what the engine was given."""
     count: Counter[str] = Counter()
-    for path, element in vendor.items():
+    differences = []
+    for path, element in scan.vendor.items():
         tag = path[-1]
-        group, number = tag >> 16, tag & 0xFFFF
-        if number == 0 or path not in unknown:
+        if tag & 0xFFFF == 0 or path not in scan.unknown:
             continue
-        got = restored.get(path)
-        if not group & 1:
-            inside_private = any(step >> 16 & 1 for step in path[:-1] if step > 0xFFFF)
-            given = unknown[path]
-            if not inside_private and (
-                got is None or got.vr != given.vr or (given.vr != "SQ" and got.value != given.value)
-            ):
-                count["others changed"] += 1
-            continue
-        if number < 0x1000 or element.vr in ("", "UN"):
+        given, got = scan.unknown[path], restored.get(path)
+        # What stands inside a private sequence has no VR in what the engine is given.
+        standard = not any(step >> 16 & 1 for step in path[::2])
+        changed = standard and (got is None or got.vr != given.vr)
+        if got is not None and "SQ" not in (element.vr, got.vr):
+            changed |= got.value.rstrip(b"\0 ") != given.value.rstrip(b"\0 ")
+        count["others changed"] += changed
+        if not is_counted(scan, path):
             continue
         count["private"] += 1
         if got is None:
             count["lost"] += 1
         elif got.vr == element.vr:
             count["restored"] += 1
-        elif got.vr in ("UN", ""):
-            count["left"] += 1
         else:
-            count["wrong"] += 1
-            key = f"{element.creator} ({group:04x},xx{number & 0xFF:02x}) {element.vr}->{got.vr}"
-            wrong[key] += 1
-    return count
+            count["left" if got.vr in ("UN", "") else "wrong"] += 1
+            differences.append(Difference(path, element, got.vr))
+    return count, differences
 
 
-def manufacturer(vendor: dict[ElementPath, OnDisk]) -> str:
-    element = vendor.get((0x00080070,))
-    name = element.value.decode("latin-1").strip("\0 ").upper() if element else ""
-    return " ".join(name.split()[:2]) or "(none)"
-
-
-def prepared(root: Path, folder: Path) -> list[tuple[Path, Path, str]]:
-    """Return vendor's file, its `UN` copy and manufacturer, for every file that can be used."""
-    usable = []
-    for number, path in enumerate(sorted(p for p in root.rglob("*") if p.is_file())):
+def measure(
+    engine: Engine, dictionary: Dictionary, scans: list[Prepared], scratch: Path
+) -> Outcome:
+    """Let an engine restore every file."""
+    outcome = Outcome()
+    target = scratch / "restored.dcm"
+    for scan in scans:
+        target.unlink(missing_ok=True)
         try:
-            syntax, elements = ondisk.read(path)
-        except (ondisk.NotReadableError, Exception):
-            continue
-        if syntax not in EXPLICIT or not any(path[0] >> 16 & 1 for path in elements):
-            continue
-        copy = folder / f"{number}.dcm"
-        if make_unknown(path, copy):
-            usable.append((path, copy, manufacturer(elements)))
-    return usable
+            records = engine(scan.copy, target)
+            count, differences = compare(scan, ondisk.read(target)[1])
+        except Exception as error:
+            print(f"{scan.name}: {type(error).__name__}", file=sys.stderr)
+            private = sum(is_counted(scan, path) for path in scan.vendor)
+            count, differences = Counter({"failed files": 1, "private": private}), []
+        count["files"] = 1
+        for group in ("all", scan.manufacturer):
+            outcome.counts.setdefault(group, Counter()).update(count)
+        for difference in differences:
+            if difference.vr in ("UN", ""):
+                outcome.left[status_and_reason(difference, records)] += 1
+            else:
+                vrs = (difference.vendor.vr, difference.vr)
+                why = why_wrong(difference, dictionary, scan)
+                outcome.wrong[(difference.key, *vrs, why)] += 1
+    return outcome
+
+
+def status_and_reason(difference: Difference, records: Records) -> tuple[str, str]:
+    """Return what the record says of an element that stayed `UN`, without its tag and numbers."""
+    record = records.get(text_of(difference.path))
+    if record is None:
+        return "", "it stands inside a sequence that stays UN"
+    reason = re.sub(r"\([0-9a-f]{4},[0-9a-f]{4}\)", "(gggg,00bb)", record.reason)
+    return record.status.value, re.sub(r"(?<!0)\b[0-9]+\b", "n", reason)
+
+
+def text_of(path: ElementPath) -> str:
+    """Return a path as records write it: ``(2005,140f)[0].(2005,1013)``."""
+    steps = [f"({tag >> 16:04x},{tag & 0xFFFF:04x})" for tag in path[::2]]
+    items = [*(f"[{number}]." for number in path[1::2]), ""]
+    return "".join(step + item for step, item in zip(steps, items, strict=True))
+
+
+def why_wrong(difference: Difference, dictionary: Dictionary, scan: Prepared) -> str:
+    """Say why the vendor's VR was not chosen: the value, or the dictionary, speaks against it."""
+    vendor, tag = difference.vendor, difference.path[-1]
+    entry = dictionary.private(vendor.creator, tag >> 16, tag & 0xFFFF)
+    if entry is None:
+        return "the dictionary has no entry"
+    charset = scan.vendor.get((0x00080005,))
+    encodings = encodings_of(charset.value) if charset else ("ascii",)
+    if vendor.vr != "SQ":
+        against = misfit(vendor.vr, memoryview(vendor.value), multiplicity(entry.vm), encodings)
+        if against:
+            return f"not {vendor.vr} by the standard or the VM: {against}"
+    said = {candidate.vr: candidate.weight for candidate in entry.candidates}
+    if vendor.vr not in said:
+        names = ", ".join(source.id for source in entry.sources)
+        return f"no source says {vendor.vr}; {names} say {difference.vr}"
+    weights = ", ".join(f"{vr} {weight:g}" for vr, weight in said.items())
+    return f"the sources disagree, with the weights {weights}"
+
+
+def compiled_without(source: str, folder: Path) -> Dictionary:
+    """Return the dictionary compiled from all sources but one."""
+    tables = [path for path in sorted(SOURCES.glob("*.tsv")) if path.stem != source]
+    compiled = folder / "without.adict"
+    compiled.write_bytes(compile_tables(read_sources(tables)))
+    return open_dictionary(compiled)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("folder", nargs="?", type=Path, default=SCANS)
-    parser.add_argument("--engines", default="atlas,pydicom,dcmtk")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--engines", default=",".join(PEERS), help="peers to measure besides ours")
+    parser.add_argument("--without", default="observed", help="source left out the second time")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    parser.add_argument("--write", type=Path, help="document to write the tables into")
     options = parser.parse_args()
     if not options.folder.is_dir():
         sys.exit(f"{options.folder}: no such folder")
-    with tempfile.TemporaryDirectory() as scratch:
-        files = prepared(options.folder, Path(scratch))
-        report = {}
-        for name in options.engines.split(","):
-            report[name] = measure(ENGINES[name](), files, Path(scratch))
+    if not (SOURCES / f"{options.without}.tsv").is_file():
+        sys.exit(f"{options.without}: no source of that name in {SOURCES}")
+    built_in = open_dictionary()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        scans = prepared(options.folder, scratch)
+        unseen = compiled_without(options.without, scratch)
+        outcomes = {"atlas": measure(atlas(built_in), built_in, scans, scratch)}
+        for name in filter(None, options.engines.split(",")):
+            outcomes[name] = measure(PEERS[name](), built_in, scans, scratch)
+        second = measure(atlas(unseen), unseen, scans, scratch)
     if options.json:
-        print(json.dumps(report, indent=1))
+        every = outcomes | {f"atlas without {options.without}": second}
+        print(json.dumps({name: outcome.counts for name, outcome in every.items()}, indent=1))
         return
-    print(f"{len(files)} files of {options.folder}")
-    columns = ["private", "restored", "left", "wrong", "lost", "others changed", "failed files"]
-    print("| engine | manufacturer | " + " | ".join(columns) + " |")
-    print("|" + "---|" * (len(columns) + 2))
-    for name, result in report.items():
-        for group, count in result["by manufacturer"].items():
-            total = count.get("private", 0) or 1
-            cells = [str(count.get("private", 0))]
-            cells += [
-                f"{100 * count.get(c, 0) / total:.2f} %" for c in ("restored", "left", "wrong")
-            ]
-            cells += [str(count.get(c, 0)) for c in columns[4:]]
-            print(f"| {name} | {group} | " + " | ".join(cells) + " |")
-        for what, times in result["wrong"].items():
-            print(f"    {name} wrong {times} x {what}")
+    text = report(outcomes, second, options.without)
+    print(text)
+    if options.write:
+        write_region(options.write, "bench_accuracy", text)
 
 
-def measure(engine: Engine, files: list[tuple[Path, Path, str]], scratch: Path) -> dict[str, dict]:
-    wrong: Counter[str] = Counter()
-    groups: dict[str, Counter[str]] = {"all": Counter()}
-    out = scratch / "restored.dcm"
-    for path, copy, group in files:
-        out.unlink(missing_ok=True)
-        try:
-            engine(copy, out)
-            count = compare(ondisk.read(path)[1], ondisk.read(copy)[1], ondisk.read(out)[1], wrong)
-        except Exception as error:
-            print(f"{path.name}: {type(error).__name__}", file=sys.stderr)
-            count = Counter({"failed files": 1})
-        groups["all"] += count
-        groups.setdefault(group, Counter())
-        groups[group] += count
-    return {
-        "by manufacturer": {
-            name: dict(groups[name]) for name in ["all", *sorted(set(groups) - {"all"})]
-        },
-        "wrong": dict(wrong.most_common(20)),
-    }
+def report(outcomes: dict[str, Outcome], second: Outcome, without: str) -> str:
+    total = outcomes["atlas"].counts["all"]
+    parts = [f"{total['files']} files with {total['private']:,} private elements that count."]
+    parts += [accuracy(outcomes), "### What ours got wrong", wrong(outcomes["atlas"])]
+    parts += ["### What ours left, and why", left(outcomes["atlas"])]
+    parts += [f"### Without `{without}.tsv`"]
+    parts += [accuracy({f"atlas without {without}": second})]
+    parts += [wrong(second), left(second)]
+    return "\n\n".join(parts)
+
+
+def accuracy(outcomes: dict[str, Outcome]) -> str:
+    """Return a table with a row for each manufacturer and engine."""
+    head = ["manufacturer", "files", "private", "engine", *OUTCOMES]
+    head += ["lost", "others changed", "failed files"]
+    groups = next(iter(outcomes.values())).counts
+    rows = []
+    for group in ["all", *sorted(set(groups) - {"all"})]:
+        for name, outcome in outcomes.items():
+            count = outcome.counts[group]
+            row = [group, str(count["files"]), f"{count['private']:,}", name]
+            row += [f"{100 * count[what] / max(count['private'], 1):.2f} %" for what in OUTCOMES]
+            rows.append(row + [str(count[what]) for what in head[7:]])
+    return table(head, rows)
+
+
+def wrong(outcome: Outcome) -> str:
+    rows = [[str(times), *what] for what, times in outcome.wrong.most_common()]
+    if not rows:
+        return "None wrong."
+    return table(["wrong", "element", "vendor", "ours", "why not the vendor's"], rows)
+
+
+def left(outcome: Outcome, most: int = 15) -> str:
+    """Return a table of the reasons in the records, the most frequent first."""
+    ordered = outcome.left.most_common()
+    rows = [[str(times), *what] for what, times in ordered[:most]]
+    rest = sum(times for _, times in ordered[most:])
+    if rest:
+        rows.append([str(rest), "", "other reasons"])
+    return table(["left", "status", "reason in the record"], rows)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from atlas_node.encoding.transfer_syntax import IMPLICIT_VR_LITTLE_ENDIAN
 from atlas_node.model import Policy
 from tests.streams import element, implicit, item, open_item, open_sequence, sequence
 from tests.unit.annotate.test_engine import CREATOR, MODALITY, PIXELS, annotate, un
+from tests.unit.annotate.test_in_band import definition, definitions
 
 UNKNOWN = CREATOR + un(0x00191001, b"\x24\0") + un(0x00191002, b"1.5 ") + un(0x00191005, b"")
 STATION = element(0x00081010, "SH", b"STATION ")
@@ -41,6 +42,19 @@ def test_definitions_say_what_was_decoded(annotator: Annotator) -> None:
     assert decimals.PrivateDataElementValueMultiplicity == [1, 0]
     assert nested.PrivateDataElementValueRepresentation == "SQ"
     assert nested.PrivateDataElementNumberOfItems == [0, 0]
+
+
+def test_an_element_without_a_name_gets_one_that_is_its_own(annotator: Annotator) -> None:
+    own = definitions(definition(0x99, "UL", name=""), definition(0x9A, "US", name=""))
+    _, ds = described(annotator, own, CREATOR, un(0x00191099, bytes(4)), un(0x0019109A, bytes(2)))
+    written = ds.PrivateDataElementCharacteristicsSequence[-1].PrivateDataElementDefinitionSequence
+    assert [one.PrivateDataElementName for one in written] == [
+        "Unnamed (0019,xx99)", "Unnamed (0019,xx9a)",
+    ]  # fmt: skip
+    assert [one.PrivateDataElementKeyword for one in written] == [
+        "Unnamed0019xx99",
+        "Unnamed0019xx9A",
+    ]
 
 
 def test_the_node_names_itself_as_modifying_equipment(annotator: Annotator) -> None:

@@ -1,0 +1,52 @@
+"""Short pieces are joined, long ones are passed on as they are."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas_node.encoding.pieces import LONG, Pieces, splice
+
+
+def test_short_pieces_are_joined_and_long_ones_kept() -> None:
+    long = memoryview(bytes(LONG))
+    pieces = Pieces()
+    for piece in (b"a", memoryview(b"b"), long, b"c", b"d"):
+        pieces.add(piece)
+    first, second, third = pieces.finish()
+    assert (first, third) == (b"ab", b"cd")
+    assert second is long
+    assert pieces.size == LONG + 4
+
+
+@given(st.lists(st.integers(0, LONG + 2), max_size=6), st.data())
+def test_a_place_can_be_written_again(sizes: list[int], data: st.DataObject) -> None:
+    pieces = Pieces()
+    where = data.draw(st.integers(0, len(sizes)))
+    expected = b""
+    for number, size in enumerate([*sizes[:where], -1, *sizes[where:]]):
+        if size < 0:
+            place = pieces.place()
+            pieces.add(b"????")
+            expected += b"size"
+        else:
+            pieces.add(bytes([number]) * size)
+            expected += bytes([number]) * size
+    if data.draw(st.booleans()):
+        pieces.finish()
+    pieces.overwrite(place, b"size")
+    assert b"".join(pieces.finish()) == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, LONG), st.integers(0, 9), st.binary(max_size=9))))
+def test_splicing_touches_nothing_but_the_edits(steps: list[tuple[int, int, bytes]]) -> None:
+    view = memoryview(bytes(range(256)) * (LONG // 16))
+    edits, expected, position = [], b"", 0
+    for gap, removed, added in steps:
+        start = min(position + gap, len(view))
+        stop = min(start + removed, len(view))
+        edits.append((start, stop, added))
+        expected += bytes(view[position:start]) + added
+        position = stop
+    expected += bytes(view[position:])
+    pieces = splice(view, edits, 0, len(view))
+    assert b"".join(pieces) == expected
+    assert all(pieces)
