@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
@@ -23,8 +24,21 @@ sys.path.insert(0, str(REPOSITORY))
 
 import atheris  # noqa: E402
 
-with atheris.instrument_imports(include=["atlas_node.annotate", "atlas_node.encoding"]):
+LIBFUZZER = "--libfuzzer"
+"""First argument of the process that libFuzzer runs in, whose engine tells what it covers."""
+
+with (
+    atheris.instrument_imports(include=["atlas_node.annotate", "atlas_node.encoding"])
+    if sys.argv[1:2] == [LIBFUZZER]
+    else nullcontext()
+):
     from atlas_node.annotate import Annotator
+    from atlas_node.encoding.deflate import deflated
+    from atlas_node.encoding.transfer_syntax import (
+        DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+        EXPLICIT_VR_BIG_ENDIAN,
+        IMPLICIT_VR_LITTLE_ENDIAN,
+    )
     from atlas_node.model import Policy
     from tests.fuzz.promises import SYNTAXES, check
 
@@ -54,18 +68,11 @@ def run(annotator: Annotator, data: bytes) -> None:
     syntax, policy = SYNTAXES[rest // len(POLICIES)], POLICIES[rest % len(POLICIES)]
     content = data[1:]
     if number >= BUILT:
-        big_endian = syntax == "1.2.840.10008.1.2.2"
-        content = Builder(content).data_set(syntax == "1.2.840.10008.1.2", "<>"[big_endian])
-    if syntax == "1.2.840.10008.1.2.1.99" and number >= BUILT:
-        content = deflated(content)
+        order = ">" if syntax == EXPLICIT_VR_BIG_ENDIAN else "<"
+        content = Builder(content).data_set(syntax == IMPLICIT_VR_LITTLE_ENDIAN, order)
+        if syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
+            content = deflated([content])
     check(annotator, content, syntax, policy, bool(other))
-
-
-def deflated(data: bytes) -> bytes:
-    import zlib
-
-    stream = zlib.compressobj(1, wbits=-15)
-    return stream.compress(data) + stream.flush()
 
 
 def seeds() -> Iterator[bytes]:
@@ -94,7 +101,7 @@ def beginning(path: Path, policy: Policy) -> Iterator[bytes]:
         return
     headers = sorted(found.header for path, found in elements.items() if len(path) == 1)
     headers = [header for header in headers if header - headers[0] < LONGEST]
-    if syntax in SYNTAXES and len(headers) > 1 and syntax != "1.2.840.10008.1.2.1.99":
+    if syntax in SYNTAXES and len(headers) > 1 and syntax != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
         yield manner(syntax, policy, False, False) + path.read_bytes()[headers[0] : headers[-1]]
 
 
@@ -115,7 +122,7 @@ def fuzz(folder: Path, seconds: int, seed: int) -> int:
     (folder / "tokens").write_text(tokens(), encoding="ascii")
     FINDINGS.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, __file__, "--libfuzzer", str(corpus), f"-max_total_time={seconds}",
+        sys.executable, __file__, LIBFUZZER, str(corpus), f"-max_total_time={seconds}",
         f"-seed={seed}", f"-max_len={LONGEST}", f"-dict={folder / 'tokens'}", "-timeout=20",
         "-rss_limit_mb=2048", f"-artifact_prefix={FINDINGS}/", "-print_final_stats=1",
     ]  # fmt: skip
@@ -135,7 +142,7 @@ def fuzz(folder: Path, seconds: int, seed: int) -> int:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--libfuzzer"]:
+    if sys.argv[1:2] == [LIBFUZZER]:
         with tempfile.TemporaryDirectory() as folder:
             annotator = open_annotator(Path(folder))
         atheris.Setup([sys.argv[0], *sys.argv[2:]], lambda data: run(annotator, data))
