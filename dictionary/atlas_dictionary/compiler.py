@@ -15,6 +15,7 @@ from atlas_dictionary.importers.dcmtk import read_dic
 from atlas_dictionary.importers.dicom3tools import read_tpl
 from atlas_dictionary.importers.dicom_map import read_dicom_map
 from atlas_dictionary.importers.gdcm import read_gdcm
+from atlas_dictionary.importers.gdcm_table import read_gdcm_table
 from atlas_dictionary.importers.observed import read_observed
 from atlas_dictionary.importers.scraper import read_scraped
 from atlas_dictionary.resolution import resolve
@@ -67,6 +68,7 @@ _READERS: dict[str, Reader] = {
     ".dic": read_dic,
     ".tpl": read_tpl,
     ".xml": read_gdcm,
+    ".cxx": read_gdcm_table,
     ".jsonl": read_scraped,
 }
 SUFFIXES = tuple(_READERS)

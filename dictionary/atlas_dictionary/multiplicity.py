@@ -37,7 +37,7 @@ def widen(stated: str, seen: str, files: int) -> str:
         return stated
     least, most = _bounds(seen)
     if stated:
-        if _allows(stated, least) and most is not None and _allows(stated, most):
+        if most is not None and fits(stated, seen):
             return stated
         low, high = _bounds(stated)
         least = min(least, low)
@@ -45,6 +45,48 @@ def widen(stated: str, seen: str, files: int) -> str:
     if files < ENOUGH_FILES or most is None or most - least > _NARROW:
         return "1-n"
     return str(least) if least == most else f"{least}-{most}"
+
+
+def either(one: str, other: str) -> str:
+    """Return the narrowest VM of PS3.6 that allows what two dictionaries state.
+
+    Where they differ, each has counted the values of its own objects.
+
+    Examples
+    --------
+    >>> either("1", "2"), either("3", "3-3n"), either("6", "1"), either("", "2")
+    ('1-2', '3-3n', '1-n', '2')
+    """
+    if not one or not other or one == other:
+        return one or other
+    for wider, narrower in ((one, other), (other, one)):
+        if _covers(wider, narrower):
+            return wider
+    (low, high), (other_low, other_high) = _bounds(one), _bounds(other)
+    if high is None or other_high is None:
+        return "1-n"
+    low, high = min(low, other_low), max(high, other_high)
+    return f"{low}-{high}" if high - low <= _NARROW else "1-n"
+
+
+def fits(vm: str, seen: str) -> bool:
+    """Return whether a VM allows the numbers of values that were seen, ``3`` or ``3-35``."""
+    low, high = _bounds(seen)
+    return _allows(vm, low) and (high is None or _allows(vm, high))
+
+
+def _covers(vm: str, other: str) -> bool:
+    """Return whether `vm` allows whatever `other` does."""
+    (_, high), (low, most) = _bounds(vm), _bounds(other)
+    if most is None:
+        return high is None and _allows(vm, low) and _step(other) % _step(vm) == 0
+    return _allows(vm, low) and _allows(vm, most) and (low == most or _step(vm) == 1)
+
+
+def _step(vm: str) -> int:
+    """Return by how much the number of values grows where there is no greatest."""
+    last = vm.partition("-")[2]
+    return int(last[:-1] or 1) if last.endswith("n") else 1
 
 
 def _bounds(vm: str) -> tuple[int, int | None]:
@@ -55,5 +97,4 @@ def _bounds(vm: str) -> tuple[int, int | None]:
 
 def _allows(vm: str, count: int) -> bool:
     low, high = _bounds(vm)
-    step = int(vm.partition("-")[2][:-1] or 1) if high is None else 1
-    return count >= low and (high is None or count <= high) and (count - low) % step == 0
+    return count >= low and (high is None or count <= high) and (count - low) % _step(vm) == 0

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from atlas_dictionary.creator import fold
 from atlas_dictionary.entry import NO_FLAGS, Entry, Flags, Source
 from atlas_dictionary.keys import ElementKey, sort_key
 from atlas_dictionary.keywords import clean_name, derive_keyword, valid_keyword
-from atlas_dictionary.multiplicity import widen
+from atlas_dictionary.multiplicity import ENOUGH_FILES, either, fits, widen
 from atlas_dictionary.statements import TEXT_VRS, WHOLE_VRS, SourceInfo, SourceTable, Statement
 from atlas_dictionary.weighing import Evidence, choose, confidence, is_vendors, weigh
 
@@ -134,25 +135,30 @@ def _naming(evidence: Evidence) -> tuple[str, str]:
 
 
 def _multiplicity(vrs: tuple[str, ...], evidence: Evidence) -> str:
-    """Return the VM of the first dictionary, widened to the values that vendors were seen to write.
+    """Return the VM that dictionaries state, widened to the values that were seen.
 
-    Where it has no word of the VR, or none of the VM, the next one is asked. A sequence has the VM
-    1, however many items a source counts; another value that cannot be one of several (PS3.5 6.4)
-    has it unless a dictionary says otherwise.
+    Asked are those that give the VR, then any. Of several that differ the first is right that
+    allows what was seen in enough files, otherwise each is: they counted different objects. A
+    sequence has the VM 1, however many items a source counts; another value that cannot be one of
+    several (PS3.5 6.4) has it unless a dictionary says otherwise.
     """
     if vrs == ("SQ",):
         return "1"
     stated = [s for info, s in evidence if s.vm and info.kind == "dictionary"]
-    vm = next((s.vm for s in stated if set(s.vrs) & set(vrs)), "")
-    vm = vm or next((s.vm for s in stated), "")
+    vms = [s.vm for s in stated if set(s.vrs) & set(vrs)] or [s.vm for s in stated]
     if vrs and WHOLE_VRS.issuperset(vrs):
-        return vm or "1"
+        return reduce(either, vms, "") or "1"
     files: dict[str, int] = {}
     for info, said in evidence:
         if info.kind == "observed" and said.condition is None and set(said.vrs) & set(vrs):
             files[said.vm] = files.get(said.vm, 0) + said.weight
-    for seen, number in files.items():
-        vm = widen(vm, seen, number)
+    seen = [numbers for numbers in files if numbers]
+    vm = ""
+    if sum(files[numbers] for numbers in seen) >= ENOUGH_FILES:
+        vm = next((vm for vm in vms if all(fits(vm, numbers) for numbers in seen)), "")
+    vm = vm or reduce(either, vms, "")
+    for numbers in seen:
+        vm = widen(vm, numbers, files[numbers])
     return vm
 
 

@@ -96,6 +96,9 @@ class SourceInfo:
         without it what another toolkit had written anew.
     family : str
         Sources of one family have copied from each other: together they count as one.
+    successor : str
+        Id of the source that this one is an earlier edition of: what that one corrected weighs
+        nothing here.
     unread : int
         How many lines of the published file could not be read.
     """
@@ -111,6 +114,7 @@ class SourceInfo:
     statements: int = 0
     kind: str = "dictionary"
     family: str = ""
+    successor: str = ""
     unread: int = 0
 
 

@@ -39,6 +39,7 @@ _INFO = (
     "weight",
     "kind",
     "family",
+    "successor",
     "unread",
 )
 _NUMBERS = ("rank", "weight", "unread")
@@ -172,6 +173,7 @@ def _info(path: Path, text: str) -> SourceInfo:
         weight=int(said.get("weight", "1")),
         kind=said.get("kind", KINDS[0]),
         family=said.get("family", ""),
+        successor=said.get("successor", ""),
         unread=int(said.get("unread", "0")),
     )
 

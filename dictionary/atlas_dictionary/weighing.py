@@ -17,14 +17,16 @@ from atlas_dictionary.statements import SourceInfo, Statement
 Evidence = Sequence[tuple[SourceInfo, Statement]]
 """Statements of one key: what vendors were seen to write, then the rest, by rank of the source."""
 
-_OBSERVED, _SELDOM_OBSERVED, _PASSED_ON = 0.99, 0.95, 0.90
-"""Confidence in a VR that the vendor wrote, in fewer files than 3, and that a toolkit passed on."""
+_OBSERVED, _SELDOM_OBSERVED, _PASSED_ON, _INFERRED = 0.99, 0.95, 0.90, 0.80
+"""Confidence in a VR that the vendor wrote, in fewer files than 3, that a toolkit passed on, and
+that no source states."""
 
 
 def weigh(evidence: Evidence) -> tuple[Candidate, ...]:
     """Return every VR with its weight: those that hold everywhere first, then the heaviest.
 
     - Dictionaries: the sum over families of sources, each with the weight of its heaviest member.
+      What a later edition of a dictionary corrected weighs nothing.
     - A VR that the vendor was seen to write weighs at least what its source says, 10 for ours,
       however many files had it: where a vendor writes two, none of them is a slip.
     - A VR in files that another toolkit wrote anew counts only where no dictionary has it, so that
@@ -32,13 +34,15 @@ def weigh(evidence: Evidence) -> tuple[Candidate, ...]:
     - A candidate with a condition weighs as many as the files it was seen in.
     """
     by_family: dict[tuple[str, Condition | None], dict[str, int]] = defaultdict(dict)
+    corrected = {info.id for info, statement in evidence if statement.vrs}
     for info, statement in evidence:
         if info.kind == "dictionary" or statement.condition is not None:
+            weight = 0 if info.successor in corrected else statement.weight or info.weight
             for vr in statement.vrs:
                 said = by_family[vr, statement.condition]
                 family = info.family or info.id
                 # A family that repeats itself counts once.
-                said[family] = max(said.get(family, 0), statement.weight or info.weight)
+                said[family] = max(said.get(family, 0), weight)
     weights = {key: sum(said.values()) for key, said in by_family.items()}
     for vr, least in _observed(evidence, {vr for vr, held in by_family if held is None}):
         weights[vr, None] = max(weights.get((vr, None), 0), least)
@@ -74,7 +78,8 @@ def confidence(
 
     Where the vendor wrote it: the share of the vendor's files that have it, times 0.99, or 0.95
     for fewer than 3 files. Otherwise its share of all weight, less where little stands behind it:
-    one dictionary alone gives 0.90, two that are independent 0.97, three 0.99.
+    one dictionary alone gives 0.90, two that are independent 0.97, three 0.99. A VR that is only
+    inferred gets 0.80.
     """
     if not vrs:
         return 0.0
@@ -86,7 +91,10 @@ def confidence(
     general = [c for c in candidates if c.condition is None] or list(candidates)
     behind = sum(c.weight for c in general if c.vr == vrs[0])
     share = behind / sum(c.weight for c in general)
-    if all(info.kind != "dictionary" for info, s in evidence if vrs[0] in s.vrs):
+    behind_it = [(info, statement) for info, statement in evidence if vrs[0] in statement.vrs]
+    if all(Flags.INFERRED in statement.flags for _, statement in behind_it):
+        return round(share * _INFERRED, 2)
+    if all(info.kind != "dictionary" for info, _ in behind_it):
         return round(share * _PASSED_ON, 2)
     return round(share * (1 - 0.1 / behind**2), 2)
 

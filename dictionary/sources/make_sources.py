@@ -4,7 +4,8 @@
 source under the path that `SOURCES` names, and the installed pydicom, and writes one table a
 source. The same publications give the same bytes; a test compares them. Notes, on stderr, tell
 what a publication has that could not be read. ``dicom-ps3.15.tsv`` and ``posda.tsv`` are kept by
-hand.
+hand; a source that `APART` names keeps its table where DATA has not its files. ``siblings.tsv``
+is inferred from all others at the end.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from atlas_dictionary.compiler import read_source
+from atlas_dictionary.compiler import read_source, read_sources
 from atlas_dictionary.errors import DictionaryError
 from atlas_dictionary.importers.pydicom import FAMILY, import_private, import_public
+from atlas_dictionary.siblings import infer
 from atlas_dictionary.statements import SourceInfo, SourceTable
 from atlas_dictionary.tables import write_table
 from atlas_scraper import Reject, scrape
@@ -85,6 +87,19 @@ SOURCES = (
         ),
     ),
     Publication(
+        ("dictionaries/gdcm/gdcmPrivateDefaultDicts.cxx",),
+        SourceInfo(
+            id="gdcm-table",
+            title="Private dictionary that GDCM is built with, corrected by hand",
+            origin="https://github.com/malaterre/GDCM,"
+            " Source/DataDictionary/gdcmPrivateDefaultDicts.cxx",
+            version="3.0.24",
+            licence="BSD-3-Clause",
+            rank=25,
+            family=FAMILY,
+        ),
+    ),
+    Publication(
         ("dictionaries/gdcm/privatedicts.xml",),
         SourceInfo(
             id="gdcm",
@@ -94,6 +109,7 @@ SOURCES = (
             licence="BSD-3-Clause",
             rank=30,
             family=FAMILY,
+            successor="gdcm-table",
         ),
     ),
     Publication(
@@ -110,6 +126,18 @@ SOURCES = (
 )
 """In the order of their rank; pydicom's two tables have theirs from the importer."""
 
+APART = frozenset({"gdcm-table"})
+"""Ids of sources that are published apart: docs/dictionary.md says where."""
+
+SIBLINGS = SourceInfo(
+    id="siblings",
+    title="Elements inferred from creators with the same layout",
+    origin="the other tables, by atlas_dictionary.siblings",
+    version="1",
+    licence="none needed: inferred",
+    rank=70,
+)
+
 
 def tables(data: Path) -> Iterator[tuple[str, SourceTable]]:
     """Yield the name of each table without its ending, and the table.
@@ -120,9 +148,17 @@ def tables(data: Path) -> Iterator[tuple[str, SourceTable]]:
         When a publication is missing below `data`, or cannot be read.
     """
     for source in SOURCES:
-        yield source.info.id, _merged(source, data)
+        if source.info.id not in APART or any((data / name).is_file() for name in source.files):
+            yield source.info.id, _merged(source, data)
     yield "pydicom-private", import_private()
     yield "pydicom-public", import_public()
+
+
+def siblings() -> SourceTable:
+    """Return what is inferred from the tables that this folder has now."""
+    kept = sorted(path for path in FOLDER.glob("*.tsv") if path.stem != SIBLINGS.id)
+    table = infer(read_sources(kept), SIBLINGS)
+    return replace(table, info=replace(table.info, statements=len(table.statements)))
 
 
 def _merged(source: Publication, data: Path) -> SourceTable:
@@ -160,11 +196,16 @@ def _scraped(documents: list[Path], folder: Path) -> Path:
 def main(data: Path) -> None:
     """Write all tables."""
     for name, table in tables(data):
-        for note in table.notes:
-            sys.stderr.write(f"note: {note}\n")
-        (FOLDER / f"{name}.tsv").write_text(write_table(table), "utf-8", newline="")
-        unread = table.info.unread
-        sys.stdout.write(f"{name}.tsv: {table.info.statements} statements, {unread} not read\n")
+        _write(name, table)
+    _write(SIBLINGS.id, siblings())
+
+
+def _write(name: str, table: SourceTable) -> None:
+    for note in table.notes:
+        sys.stderr.write(f"note: {note}\n")
+    (FOLDER / f"{name}.tsv").write_text(write_table(table), "utf-8", newline="")
+    unread = table.info.unread
+    sys.stdout.write(f"{name}.tsv: {table.info.statements} statements, {unread} not read\n")
 
 
 if __name__ == "__main__":

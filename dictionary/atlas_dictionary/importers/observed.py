@@ -78,6 +78,11 @@ def read_observed(path: Path) -> SourceTable:
     return replace(table, info=replace(table.info, kind="observed"))
 
 
+def is_toolkit(implementation: str) -> bool:
+    """Return whether an implementation version name is that of a toolkit or a workstation."""
+    return _TOOLKITS.match(implementation) is not None
+
+
 def _row(readings: Readings, line: str) -> _Row:
     fields = dict(zip(COLUMNS, line.split("\t"), strict=False))
     if len(fields) < len(COLUMNS):
@@ -87,7 +92,7 @@ def _row(readings: Readings, line: str) -> _Row:
     )
     implementations = _counts(fields["implementations"])
     # Not more files are the vendor's than toolkits left: a workstation may pass for a vendor.
-    by_toolkits = sum(n for name, n in implementations.items() if _TOOLKITS.match(name))
+    by_toolkits = sum(n for name, n in implementations.items() if is_toolkit(name))
     own = max(0, min(vendor, vendor + toolkit - by_toolkits))
     return _Row(
         key=readings.key(fields["group"], fields["element"], fields["creator"]),
@@ -137,7 +142,7 @@ def _conditional(row: _Row) -> Iterator[Statement]:
 def _names(row: _Row, flags: Flags) -> str:
     """Return the implementations that wrote it, the manufacturers where none is named."""
     toolkits = not flags
-    names = [n for n in row.implementations if bool(_TOOLKITS.match(n)) is toolkits and n != "-"]
+    names = [n for n in row.implementations if is_toolkit(n) is toolkits and n != "-"]
     return ", ".join(names or (n for n in row.manufacturers if n != "-")) or "not named"
 
 

@@ -24,6 +24,8 @@ _ORIGIN = "https://github.com/pydicom/pydicom"
 _LICENCE = "MIT"
 FAMILY = "dicom3tools"
 """pydicom made its private dictionary from GDCM's, which took much from dicom3tools."""
+SUCCESSOR = "gdcm-table"
+"""GDCM has corrected its own since."""
 PUBLIC_WEIGHT = 10
 """The public dictionary is PS3.6 itself; no private source outweighs it."""
 
@@ -56,6 +58,7 @@ def import_private() -> SourceTable:
         licence=_LICENCE,
         rank=40,
         family=FAMILY,
+        successor=SUCCESSOR,
         statements=len(statements),
         unread=len(notes),
     )

@@ -45,6 +45,8 @@ def test_source_tables_are_what_the_importer_writes(folder, name, importer):
         ("SIEMENS MR HEADER", 0x0051, 0x100E, "LO", "1", None),
         ("GEMS_IMAG_01", 0x0027, 0x1033, "UL", "1", None),
         ("Philips Imaging DD 001", 0x2001, 0x1003, "FL", "1", None),
+        ("SIEMENS MR SDI 02", 0x0021, 0x108C, "FD", "", ""),
+        ("STENTOR", 0x0073, 0x1003, "ST", "1", "StentorRemoteAETitleElement"),
     ],
 )
 def test_known_private_elements(creator, group, element, vr, vm, keyword):
@@ -124,7 +126,6 @@ def test_no_private_entry_is_of_an_even_group_or_reserves_a_block():
     assert dictionary.private("MMCPrivate", 0x0029, 0x00) is None
     # A dictionary has the reservation, others an element of the block under the same offset.
     assert dictionary.private("ELGEMS_XPERT", 0x7FA1, 0x00).vr == "OB"
-    assert dictionary.private("STENTOR", 0x0073, 0x02).name == "Private Creator"
 
 
 def test_info_counts_what_iteration_gives():
@@ -165,6 +166,14 @@ def test_what_the_vendor_was_seen_to_write_is_a_candidate_and_fits_the_vm(folder
         ] == heaviest
         if statement.vm and entry.vm != "1" and statement.vrs[0] in entry.vr:
             assert entry.vm == widen(entry.vm, statement.vm, 99)
+
+
+def test_what_is_inferred_from_a_sibling_is_less_sure():
+    inferred = [e for e in open_dictionary() if Flags.INFERRED in e.flags]
+    assert inferred
+    for entry in inferred:
+        assert (entry.sources[-1].id, entry.confidence) == ("siblings", 0.8), entry
+        assert len(entry.candidates) == 1
 
 
 def test_safe_private_attributes_are_flagged():

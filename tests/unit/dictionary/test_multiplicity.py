@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_dictionary.multiplicity import widen
+from atlas_dictionary.multiplicity import either, fits, widen
 from atlas_node.annotate.verify import multiplicity
 
 counts = st.tuples(st.integers(1, 40), st.integers(1, 40)).map(sorted)
@@ -40,3 +40,27 @@ def test_what_was_seen_is_always_allowed(stated, seen, files):
     assert allowed is not None
     low, _, high = seen.partition("-")
     assert allowed.allows(int(low)) and allowed.allows(int(high or low))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "vm"),
+    [
+        ("1", "1", "1"),
+        ("1", "2", "1-2"),
+        ("6", "1", "1-n"),  # too far apart for a range
+        ("3", "3-3n", "3-3n"),
+        ("2-2n", "6-6n", "2-2n"),
+        ("2-2n", "3", "1-n"),
+        ("1-2", "2-2n", "1-n"),
+        ("", "4", "4"),
+    ],
+)
+def test_what_two_dictionaries_state(one, other, vm):
+    assert either(one, other) == either(other, one) == vm
+
+
+@given(one=vms, other=vms, count=st.integers(1, 50))
+def test_what_one_dictionary_allows_stays_allowed(one, other, count):
+    both = either(one, other)
+    for stated in filter(None, (one, other)):
+        assert fits(both, str(count)) or not fits(stated, str(count))

@@ -7,6 +7,7 @@ import threading
 from io import BytesIO
 
 import pydicom
+import pydicom.config
 import pytest
 from pydicom.datadict import add_private_dict_entry, get_private_entry, private_dictionary_VR
 from pydicom.dataset import Dataset
@@ -27,7 +28,9 @@ def unknown(creator, group, offset, value):
     return pydicom.dcmread(buffer, force=True)
 
 
-def test_pydicom_decodes_un_after_patching(compiled, say):
+def test_pydicom_decodes_un_after_patching(compiled, say, monkeypatch):
+    # pydicom's default, which the node changes for its own processes.
+    monkeypatch.setattr(pydicom.config, "replace_un_with_known_vr", True)
     dictionary = compiled([say("ACME 1.0", "0099", "xx0a", "US", name="Gate count")])
     assert unknown("ACME 1.0", 0x99, 0x0A, b"\x24\x00")[0x0099100A].VR == "UN"
     patch_pydicom(dictionary)

@@ -117,7 +117,7 @@ def test_entries_carry_their_evidence(compiled, say):
         ("a", "p. 12", "US"),
         ("b", "", "US or SS"),
     ]
-    assert entry.vm == "1"
+    assert entry.vm == "1-n"
     assert entry.flags == Flags.OBSERVED
 
 

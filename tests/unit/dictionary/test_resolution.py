@@ -136,8 +136,8 @@ def observed(*statements, weight=10):
     return SourceTable(SourceInfo("seen", weight=weight, kind="observed"), tuple(statements))
 
 
-def source(name, *statements, family=""):
-    return SourceTable(SourceInfo(name, family=family), tuple(statements))
+def source(name, *statements, family="", successor=""):
+    return SourceTable(SourceInfo(name, family=family, successor=successor), tuple(statements))
 
 
 def entry_of(*tables):
@@ -201,18 +201,38 @@ def test_a_family_of_sources_counts_as_one(say):
     assert entry.candidates == (Candidate("SS", 2), Candidate("US", 1))
 
 
+@pytest.mark.parametrize(
+    ("new", "candidates"),
+    [
+        ("ST", (Candidate("ST", 1), Candidate("UI", 0))),
+        ("UI", (Candidate("UI", 1),)),
+        ("UN", (Candidate("UI", 1),)),  # corrected is what has a VR in its stead
+    ],
+)
+def test_what_a_later_edition_corrected_weighs_nothing(say, new, candidates):
+    entry = entry_of(
+        source("new", say("C", "0019", "xx0a", new), family="f"),
+        source("old", say("C", "0019", "xx0a", "UI"), family="f", successor="new"),
+    )
+    assert (entry.vr, entry.candidates) == (candidates[0].vr, candidates)
+
+
 def test_the_vm_allows_what_vendors_wrote(say):
     seen = say("C", "0019", "xx29", "FD", vm="3-35", weight=34, flags=Flags.OBSERVED)
     assert entry_of(observed(seen), source("a", say("C", "0019", "xx29", "FD", vm="1"))).vm == "1-n"
 
 
-def test_the_vm_is_that_of_a_source_that_gives_the_vr(say):
-    entry = entry_of(
-        source("a", say("C", "0019", "xx0a", "SH", vm="2")),
+def test_the_vm_allows_what_each_source_states_that_gives_the_vr(say):
+    sources = (
+        source("a", say("C", "0019", "xx0a", "SH", vm="9")),
         source("b", say("C", "0019", "xx0a", "LO", vm="1")),
         source("c", say("C", "0019", "xx0a", "LO", vm="3")),
     )
-    assert (entry.vr, entry.vm) == ("LO", "1")
+    assert (entry_of(*sources).vr, entry_of(*sources).vm) == ("LO", "1-3")
+    seen = say("C", "0019", "xx0a", "LO", vm="3", weight=8, flags=Flags.OBSERVED)
+    assert entry_of(observed(seen), *sources).vm == "3"
+    rarely = say("C", "0019", "xx0a", "LO", vm="3", weight=2, flags=Flags.OBSERVED)
+    assert entry_of(observed(rarely), *sources).vm == "1-3"
 
 
 def test_a_sequence_is_one_value_however_many_items_were_seen(say):

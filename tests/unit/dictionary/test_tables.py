@@ -61,10 +61,11 @@ def test_a_csv_of_ones_own_needs_four_columns(tmp_path):
 
 def test_what_the_head_says_is_read(tmp_path):
     path = tmp_path / "seen.tsv"
-    info = SourceInfo("seen", kind="observed", family="old", unread=3)
+    info = SourceInfo("seen", kind="observed", family="old", successor="new", unread=3)
     path.write_text(write_table(SourceTable(info, ())), "utf-8")
     read = read_table(path).info
     assert (read.kind, read.family, read.unread) == ("observed", "old", 3)
+    assert read.successor == "new"
 
 
 HEAD = "creator\tgroup\telement\tvr\n"
