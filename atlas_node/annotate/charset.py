@@ -47,9 +47,9 @@ def _codecs(specific_character_set: bytes) -> Encodings:
         codec = _BY_FOLDED_TERM.get(folded, "utf8" if folded == "utf8" else None)
         if codec is None:
             return ()
-        codecs.append(codec)
-    # pydicom reads undeclared bytes as Latin-1; that is a guess.
-    return DEFAULT_REPERTOIRE if codecs == ["iso8859"] else tuple(codecs)
+        # pydicom reads bytes beyond the default repertoire as Latin-1; that is a guess.
+        codecs.append("ascii" if codec == default_encoding else codec)
+    return tuple(codecs)
 
 
 def decode_text(value: bytes, encodings: Encodings) -> str | None:
@@ -84,7 +84,10 @@ def _decode_fragment(fragment: bytes, encodings: Encodings) -> str:
         return fragment.decode(encodings[0])
     size = 4 if fragment.startswith((b"\x1b$(", b"\x1b$)")) else 3
     codec = CODES_TO_ENCODINGS[fragment[:size]]
-    if codec not in encodings and codec != default_encoding:
+    if codec == default_encoding:
+        # ASCII takes the lower half alone; the upper one is still that of the first set.
+        codec = encodings[0]
+    if codec not in encodings:
         raise LookupError(codec)
     if codec.startswith("iso2022"):
         # Python's codecs of that name read the escape sequence themselves.

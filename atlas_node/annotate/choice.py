@@ -8,9 +8,20 @@ not clear: ambiguous, stays UN").
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from atlas_node.annotate.definition import Choice, Definition, Equipment
 from atlas_node.model import ElementStatus
+
+_NO_ENTRY: Final = Choice("UN", ElementStatus.UNKNOWN, "the dictionary has no entry for it")
+_NO_VR: Final = Choice("UN", ElementStatus.UNKNOWN, "the dictionary names it without a VR")
+
+
+def settled(definition: Definition | None) -> Choice | None:
+    """Return the choice that no value can change; None where the value has a say."""
+    if definition is None:
+        return _NO_ENTRY
+    return None if definition.candidates or definition.conditional else _NO_VR
 
 
 def choose(
@@ -33,12 +44,12 @@ def choose(
         Says why the bytes do not fit a VR; empty when they do.
     """
     if definition is None:
-        return Choice("UN", ElementStatus.UNKNOWN, remark or "the dictionary has no entry for it")
+        return Choice("UN", ElementStatus.UNKNOWN, remark) if remark else _NO_ENTRY
     candidates = definition.candidates
     if definition.conditional:
         candidates = definition.candidates_for(equipment())
     if not candidates:
-        return Choice("UN", ElementStatus.UNKNOWN, "the dictionary names it without a VR")
+        return _NO_VR
     reasons = {candidate.vr: misfit_of(candidate.vr) for candidate in candidates}
     fitting = [candidate for candidate in candidates if not reasons[candidate.vr]]
     if not fitting:

@@ -1,22 +1,18 @@
 """What the dictionary says of one private element, made ready for the walks.
 
 `scope` keeps one `Definition` for each element of a block that it has met. Most elements have one
-candidate, and most of their values are seen to fit at a glance: a length, or one pattern over the
-encoded bytes. Whatever is not seen so is left to `choice` and `verify`, which give reasons.
+candidate, and most of their values are seen to fit at a glance; what is not is left to `choice`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 from atlas_dictionary import Condition, Entry
-from atlas_node.annotate.verify import Multiplicity, multiplicity, sure_lengths, sure_match
-from atlas_node.encoding.vr import LONG_FORM
+from atlas_node.annotate.glance import Glance, glance
+from atlas_node.annotate.verify import Multiplicity, multiplicity
 from atlas_node.model import ElementStatus
-
-_LONG: Final = frozenset(vr.decode() for vr in LONG_FORM)
 
 
 class Candidate(NamedTuple):
@@ -42,9 +38,9 @@ class Equipment(NamedTuple):
     software: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Definition:
-    """One element of a private block.
+    """One element of a private block; equal to itself alone, so that it is quick as a key.
 
     Attributes
     ----------
@@ -54,25 +50,22 @@ class Definition:
     conditional : tuple
         Candidates that hold for certain equipment, each with its condition.
     vm : Multiplicity or None
-    sure_lengths : frozenset of int
-        A value of such a length fits the leading candidate.
-    sure_match : callable or None
-        A value of even length that it matches, as ``sure_match(data, start, stop)``, fits the
-        leading candidate, unless it is longer than a 16-bit length can say.
-    code : bytes
-        The leading candidate's VR as a short header has it; empty for a long one.
+    glance : Glance or None
+        How to see that a value fits the leading candidate: the only one, or one strictly heavier
+        than the rest. None where there is no such candidate, or no such way.
     decoded : Choice
-        The choice of the leading candidate: the only one, or one strictly heavier than the rest.
+        The choice of the leading candidate.
+    sources : tuple of str
+        Identifiers of the sources that the entry rests on.
     """
 
     entry: Entry
     candidates: tuple[Candidate, ...]
     conditional: tuple[tuple[Candidate, Condition], ...]
     vm: Multiplicity | None
-    sure_lengths: frozenset[int]
-    sure_match: Callable[[Any, int, int], Any] | None
-    code: bytes
+    glance: Glance | None
     decoded: Choice
+    sources: tuple[str, ...]
 
     def candidates_for(self, equipment: Equipment) -> tuple[Candidate, ...]:
         """Return the candidates for one device, heaviest first."""
@@ -89,20 +82,18 @@ def define(entry: Entry) -> Definition:
     conditional = tuple(
         (Candidate(c.vr, c.weight), c.condition) for c in usable if c.condition is not None
     )
-    vm = multiplicity(entry.vm)
+    vm = multiplicity(entry.vm) if entry.vm_sure else None
     # The heaviest candidate is the choice wherever it fits, whatever else would fit too.
     leads = len(candidates) == 1 or (len(candidates) > 1 and candidates[0][1] > candidates[1][1])
     vr = candidates[0].vr if leads and not conditional else "UN"
-    short = vr not in _LONG
     return Definition(
         entry,
         candidates,
         conditional,
         vm,
-        sure_lengths=sure_lengths(vr, vm) if short else frozenset(),
-        sure_match=sure_match(vr, vm) if short else None,
-        code=vr.encode("ascii") if short else b"",
-        decoded=Choice(vr, ElementStatus.DECODED, ""),
+        glance(vr, vm),
+        Choice(vr, ElementStatus.DECODED, ""),
+        tuple(dict.fromkeys(source.id for source in entry.sources)),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from atlas_dictionary import Entry
 from atlas_node import __version__
 from atlas_node.annotate.verify import multiplicity
-from atlas_node.annotate.walk import CONTRIBUTIONS, DEFINITIONS, Finding, Found, Place, Walk
+from atlas_node.annotate.walk import CONTRIBUTIONS, DEFINITIONS, Found, Place, Walk
 from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.header import LITTLE_ENDIAN, ByteOrder, explicit_header, item_header
 from atlas_node.encoding.pieces import Edit
@@ -122,11 +122,11 @@ class _Encoder:
 def _definitions(findings: list[Found], encoder: _Encoder) -> Iterator[bytes]:
     """Yield an item for each block of which an element was decoded, in the order of tags."""
     blocks: dict[tuple[int, str], dict[int, tuple[str, Entry]]] = {}
-    for finding in map(Finding._make, findings):
-        block, definition = finding.block, finding.definition
-        if finding.choice.status is ElementStatus.DECODED and block and definition:
-            elements = blocks.setdefault((finding.group, block.creator), {})
-            elements.setdefault(finding.element & 0xFF, (finding.choice.vr, definition.entry))
+    for _, outcome, _, _ in findings:
+        definition = outcome.definition
+        if outcome.status == ElementStatus.DECODED and outcome.creator and definition:
+            elements = blocks.setdefault((outcome.group, outcome.creator), {})
+            elements.setdefault(outcome.element & 0xFF, (outcome.vr, definition.entry))
     for (group, creator), elements in sorted(blocks.items()):
         content = b"".join(
             _definition(encoder, group, offset, *elements[offset]) for offset in sorted(elements)

@@ -8,20 +8,20 @@ cannot read an object to its end the object comes back unchanged with the reason
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from typing import Final
 
 from atlas_dictionary import Dictionary
 from atlas_node.annotate.charset import decode_text
-from atlas_node.annotate.definition import Choice
 from atlas_node.annotate.describe import describe
 from atlas_node.annotate.explicit import walk_data_set, walk_items
-from atlas_node.annotate.implicit import reencode_data_set
+from atlas_node.annotate.facts import MAX_VALUE, Fact, record_of
+from atlas_node.annotate.implicit import Output, reencode_data_set
 from atlas_node.annotate.scope import Blocks, Scope
-from atlas_node.annotate.value import reported_value
-from atlas_node.annotate.walk import Finding, Found, Walk
+from atlas_node.annotate.walk import Found, Walk
 from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.deflate import deflated, inflated
-from atlas_node.encoding.header import BIG_ENDIAN, tag_text
+from atlas_node.encoding.header import BIG_ENDIAN
 from atlas_node.encoding.implicit import without_vrs
 from atlas_node.encoding.pieces import Piece, splice
 from atlas_node.encoding.transfer_syntax import (
@@ -35,9 +35,6 @@ from atlas_node.model import ElementRecord, ElementStatus, Identity, Policy
 Buffer = bytes | bytearray | memoryview
 
 _CONVERTIBLE: Final = {EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN}
-_MAX_REPORTED: Final = 4096
-"""More bytes than a report shows of any value."""
-
 _SIGNED: Final = "the object carries a digital signature or MAC, which a change would break"
 
 
@@ -54,8 +51,6 @@ class Annotation:
         Whether they differ from the input.
     error : str or None
         Why the object could not be annotated.
-    identity : Identity
-        What the object says of itself.
     """
 
     def __init__(
@@ -76,14 +71,20 @@ class Annotation:
         self.transfer_syntax_uid = transfer_syntax_uid
         self.changed = changed
         self.error = error
-        self.identity = _identity(walk, root)
+        self._noted = walk.identity
+        self._root = root
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What the object says of itself."""
+        return _identity(self._noted, self._root)
 
     @property
     def counts(self) -> dict[str, int]:
         """Number of private elements, and of those of each status."""
-        by_status = Counter(found[-1].status for found in self._found)
+        by_status = Counter([outcome.status for _, outcome, _, _ in self._found])
         counts = {"private": len(self._found)}
-        counts.update({status.value: by_status[status] for status in ElementStatus})
+        counts.update({status.value: by_status[status.value] for status in ElementStatus})
         return counts
 
     @property
@@ -91,32 +92,30 @@ class Annotation:
         """Bytes of the annotated data set."""
         return sum(len(piece) for piece in self.pieces)
 
+    def facts(self) -> list[Fact]:
+        """Return a fact for each private element, in the order of the stream.
+
+        Facts are hashable, and cheaper than records by far: no value is decoded. Equal facts have
+        equal records, which `record_of` makes.
+        """
+        view, big_endian = self._view, self._big_endian
+        facts: list[Fact] = []
+        around: Scope | None = None
+        path = ""
+        for scope, outcome, start, stop in self._found:
+            if scope is not around:
+                around, path = scope, scope.path()
+            vr = outcome.vr
+            shown = stop if stop - start <= MAX_VALUE else start + MAX_VALUE
+            value = b"" if vr == "SQ" else view[start:shown].tobytes()
+            if big_endian and outcome.status == ElementStatus.ALREADY:
+                value = bytes(swapped(vr, value))
+            facts.append((path, *outcome, scope.encodings, value))
+        return facts
+
     def elements(self) -> tuple[ElementRecord, ...]:
         """Return a record of every private element, in the order of the stream."""
-        return tuple(self._record(Finding._make(found)) for found in self._found)
-
-    def _record(self, finding: Finding) -> ElementRecord:
-        scope, block, choice = finding.scope, finding.block, finding.choice
-        entry = finding.definition.entry if finding.definition is not None else None
-        raw: bytes | memoryview = self._view[finding.start : finding.stop]
-        if self._big_endian and choice.status is ElementStatus.ALREADY:
-            raw = swapped(choice.vr, raw[:_MAX_REPORTED])
-        value, truncated = reported_value(choice.vr, memoryview(raw), scope.encodings)
-        return ElementRecord(
-            path=f"{scope.path()}{tag_text(finding.group, finding.element)}",
-            creator=block.creator if block is not None else "",
-            key=f"({finding.group:04x},xx{finding.element & 0xFF:02x})",
-            vr_before=finding.vr_before.decode(),
-            vr=choice.vr,
-            vm=entry.vm if entry is not None else "",
-            name=entry.name if entry is not None else "",
-            status=choice.status,
-            reason=choice.reason,
-            value=value,
-            truncated=truncated,
-            sources=tuple(dict.fromkeys(s.id for s in entry.sources)) if entry is not None else (),
-            confidence=entry.confidence if entry is not None else 0.0,
-        )
+        return tuple(map(record_of, self.facts()))
 
 
 class Annotator:
@@ -168,7 +167,7 @@ class Annotator:
         received = memoryview(data)
         walk = Walk(received, self._blocks, self._inherit, walk_items)
         walk.describing = policy is Policy.DESCRIBE
-        root = Scope()
+        root = Scope(walk.none_reserved)
         try:
             if syntax.deflated:
                 walk.view = memoryview(inflated(received))
@@ -197,7 +196,7 @@ class Annotator:
         self, walk: Walk, root: Scope, policy: Policy, deliver_as: str | None
     ) -> list[Piece]:
         """Walk an object in explicit VR; return its new pieces, none where it stays."""
-        walk_data_set(walk, root, 0, len(walk.view), delimited=False)
+        walk_data_set(walk, root, 0, len(walk.view))
         edits = walk.edits
         if walk.signed or policy is Policy.OBSERVE:
             edits = []
@@ -212,15 +211,17 @@ class Annotator:
         self, walk: Walk, root: Scope, policy: Policy, deliver_as: str | None
     ) -> list[Piece]:
         """Walk an object in implicit VR; return it in explicit VR where that is wanted."""
-        pieces = reencode_data_set(walk, root, 0, len(walk.view), delimited=False).pieces
+        out = Output(walk.order)
+        reencode_data_set(walk, root, out, 0, len(walk.view))
         if deliver_as is None or walk.signed or policy is Policy.OBSERVE:
             return []
+        pieces = out.finish()
         if policy is not Policy.DESCRIBE:
             return pieces
         # Where descriptions belong is seen by a second walk, over what the first has written.
         view = memoryview(b"".join(pieces))
         written = Walk(view, self._blocks, self._inherit, walk_items, describing=True)
-        walk_data_set(written, Scope(), 0, len(written.view), delimited=False)
+        walk_data_set(written, Scope(written.none_reserved), 0, len(written.view))
         written.edits.clear()
         edits = describe(written, walk.findings)
         return splice(written.view, edits, 0, len(written.view))
@@ -231,18 +232,20 @@ class Annotator:
 
 
 def _held_back(found: Found) -> Found:
-    if found[-1].status is not ElementStatus.DECODED:
+    scope, outcome, start, stop = found
+    if outcome.status != ElementStatus.DECODED:
         return found
-    return (*found[:-1], Choice("UN", ElementStatus.REFUSED, _SIGNED))
+    refused = outcome._replace(vr="UN", status=ElementStatus.REFUSED.value, reason=_SIGNED)
+    return scope, refused, start, stop
 
 
-def _identity(walk: Walk, root: Scope) -> Identity:
+def _identity(noted: dict[int, bytes], root: Scope) -> Identity:
     def text(tag: int) -> str:
-        raw = walk.identity.get(tag, b"")
+        raw = noted.get(tag, b"")
         decoded = decode_text(raw, root.encodings)
         return (raw.decode("latin-1") if decoded is None else decoded).strip("\0 ")
 
-    creators = dict.fromkeys(block.creator for block in root.blocks.values())
+    creators = dict.fromkeys(block.creator for block in root.reserved.blocks.values())
     return Identity(
         sop_class_uid=text(0x00080016),
         sop_instance_uid=text(0x00080018),

@@ -8,13 +8,26 @@ other byte stays where it was. In a big endian stream the value of `UN`, always 
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
-from atlas_node.annotate.choice import choose, undefined_length_misfit
+from atlas_node.annotate.choice import settled
 from atlas_node.annotate.definition import Choice
-from atlas_node.annotate.implicit import Reencoded, explicit_inside, reencode_items
-from atlas_node.annotate.scope import Scope
-from atlas_node.annotate.verify import misfit
+from atlas_node.annotate.implicit import Output, reencode_items, reencode_sequence
+from atlas_node.annotate.known import (
+    CREATOR,
+    DECODE,
+    DECODE_LONG,
+    END,
+    ITEMS,
+    LOOK,
+    NOTE,
+    NOTE_LONG,
+    PASS,
+    PASS_LONG,
+    Known,
+)
+from atlas_node.annotate.scope import Reserved, Scope
 from atlas_node.annotate.walk import (
     CHECKED,
     DESCRIPTIONS,
@@ -27,11 +40,18 @@ from atlas_node.annotate.walk import (
     check_depth,
     item_length,
     no_end,
+    outcome_of,
     value_end,
 )
 from atlas_node.encoding.byte_order import swapped
-from atlas_node.encoding.header import ITEM_DELIMITATION_TAG, LITTLE_ENDIAN, explicit_header
-from atlas_node.encoding.vr import LONG_FORM, MAX_SHORT_LENGTH, SHORT_FORM, UNDEFINED_LENGTH
+from atlas_node.encoding.header import (
+    BIG_ENDIAN,
+    ITEM_DELIMITATION_TAG,
+    LITTLE_ENDIAN,
+    explicit_header,
+)
+from atlas_node.encoding.implicit import explicit_inside
+from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
 from atlas_node.model import ElementStatus
 
@@ -39,9 +59,17 @@ _PIXEL_DATA_VRS: Final = frozenset({b"OB", b"OW"})
 _SAME_HEADER: Final = frozenset(vr.decode() for vr in LONG_FORM) - {"SQ", "UN"}
 """VRs whose header is as long as that of `UN`."""
 
+_START: Final = (struct.Struct("<6sHI"), struct.Struct(">6sHI"))
+"""Tag and VR; the length of a short header; the length of a long one. In either byte order."""
+
+_MAX_PLAIN: Final = 512
+_MAX_PLAIN_DEPTH: Final = 32
+"""So deep, what is as short as that stays within `walk.MAX_DEPTH`."""
+_MAX_PLAINS: Final = 4096
+
 
 def walk_data_set(  # noqa: PLR0912, PLR0915 - one loop: a call an element costs more than its work
-    walk: Walk, scope: Scope, position: int, end: int, *, delimited: bool
+    walk: Walk, scope: Scope, position: int, end: int, delimited: bool = False
 ) -> int:
     """Walk one data set; return the offset behind it.
 
@@ -61,110 +89,141 @@ def walk_data_set(  # noqa: PLR0912, PLR0915 - one loop: a call an element costs
         When the bytes are no explicit VR data set in the walk's byte order.
     """
     check_depth(scope, position)
+    view, edits, findings = walk.view, walk.edits, walk.findings
+    big = walk.order is BIG_ENDIAN
+    unpack = _START[big].unpack_from
+    waiting = walk.describing and scope.parent is None
+    # What is not known, or not sure at a glance, goes the long way, which comes to the same.
+    standard = {} if waiting else walk.blocks.standard.explicit[big]
+    known_of = {} if waiting else scope.reserved.explicit[big]
+    group_length: _GroupLength | None = None
+    head = b""
+    shrunk = 0
+    last = min(end - 8, len(view) - _START[big].size)
     walk.check_size(position)
-    view, unpack, unpack_length = (
-        walk.view,
-        walk.order.element.unpack_from,
-        walk.order.length.unpack_from,
-    )
-    is_object = scope.parent is None
-    # In big endian every value has to be turned: nothing goes the short way.
-    blocks = scope.blocks if walk.order is LITTLE_ENDIAN else {}
-    edits, findings = walk.edits, walk.findings
-    pack_length = walk.order.short_length.pack
-    current, group_length = -1, _GroupLength(walk, is_object)
-    checkpoint = min(end - 8, position + CHECKED)
+    checkpoint = min(last, position + CHECKED)
     while position < end:
-        if position > checkpoint:
-            if position > end - 8:
-                raise MalformedStreamError(f"{end - position} bytes are no data element", position)
+        before = head
+        if position <= checkpoint:
+            head, short, length = unpack(view, position)
+            known = known_of.get(head) or standard.get(head)
+        else:
             walk.check_size(position)
-            checkpoint = min(end - 8, position + CHECKED)
-        group, element, vr, length = unpack(view, position)
-        start = position + 8
-        if vr not in SHORT_FORM:
-            if vr == b"UN" and start + 4 <= end:
-                # The common case of all: an element of a known block whose value surely fits.
-                # What is not sure at a glance goes the long way below, which comes to the same.
-                block = blocks.get(group << 8 | element >> 8)
-                if block is not None:
-                    length = unpack_length(view, start)[0]
-                    begin = start + 4
-                    stop = begin + length
-                    definition = block.definitions.get(element & 0xFF)
-                    if (
-                        definition is not None
-                        and stop <= end
-                        and (
-                            length in definition.sure_lengths
-                            or (
-                                definition.sure_match is not None
-                                and not length & 1
-                                and length <= MAX_SHORT_LENGTH
-                                and definition.sure_match(view, begin, stop)
-                            )
-                        )
-                    ):
-                        if group != current:
-                            current = group
-                            group_length.close(position)
-                        edits.append((position + 4, begin, definition.code + pack_length(length)))
-                        findings.append(
-                            (scope, group, element, vr, begin, stop, block, definition,
-                             definition.decoded)
-                        )  # fmt: skip
+            checkpoint = min(last, position + CHECKED)
+            if position <= checkpoint:
+                continue
+            head, known = view[position : position + 6].tobytes(), None
+        if group_length is not None and head[:2] != before[:2]:
+            walk.growth -= shrunk
+            shrunk = 0
+            group_length.close(position)
+            group_length = None
+        if known is not None:
+            kind, headers, match, outcome = known
+            if kind == DECODE:
+                begin = position + 12
+                stop = begin + length
+                header = headers[length]
+                if (
+                    header is not None
+                    and stop <= end
+                    and (match is None or match(view, begin, stop))
+                ):
+                    edits.append((position + 4, begin, header))
+                    findings.append((scope, outcome, begin, stop))
+                    shrunk += 4
+                    position = stop
+                    continue
+            elif kind == PASS:
+                stop = position + 8 + short
+                if stop <= end:
+                    position = stop
+                    continue
+            elif kind == ITEMS:
+                walk.growth -= shrunk
+                shrunk = 0
+                position = _items(walk, scope, position, length, end)
+                continue
+            elif kind == CREATOR:
+                stop = position + 8 + short
+                in_tree = scope.reserved.tree is walk.none_reserved.tree
+                follower = scope.reserved.followers.get(view[position:stop].tobytes())
+                if follower is not None and in_tree and stop <= end:
+                    scope.reserved = follower
+                    known_of = follower.explicit[big]
+                    position = stop
+                    continue
+            elif kind in (NOTE, LOOK):
+                stop = position + 8 + short
+                if stop <= end:
+                    if kind == NOTE:
+                        findings.append((scope, outcome, position + 8, stop))
+                    else:
+                        walk.notable(scope, outcome, position + 8, stop)
+                    position = stop
+                    continue
+            elif kind == END:
+                if delimited:
+                    walk.growth -= shrunk
+                    return position + 8
+            else:
+                begin = position + 12
+                stop = begin + length
+                if stop <= end and length != UNDEFINED_LENGTH:
+                    if kind == PASS_LONG:
                         position = stop
                         continue
-            if group == 0xFFFE:
-                if delimited and element == ITEM_DELIMITATION_TAG[1]:
-                    group_length.close(position)
-                    return start
-                raise MalformedStreamError(
-                    f"expected a data element, found (fffe,{element:04x})", position
-                )
-            length = _long_length(walk, Header(position, start, group, element, vr, 0), end)
-            start += 4
-        if group != current:
-            current = group
-            group_length.close(position)
-            if element == 0 and length == 4 and start + 4 <= end:
-                group_length.open(group, start)
-        if is_object and walk.describing and len(walk.places) < len(DESCRIPTIONS):
-            walk.pass_by(group << 16 | element, position)
-        if group & 1 and element:
-            position = _private(
-                walk, scope, Header(position, start, group, element, vr, length), end
-            )
-        elif vr == b"SQ" or length == UNDEFINED_LENGTH:
-            header = Header(position, start, group, element, vr, length)
-            tag = group << 16 | element
-            if tag in NOTABLE:
-                walk.notable(scope, tag, start, start)
-            position = _content(walk, scope, header, end)
-            if is_object and tag in DESCRIPTIONS and vr == b"SQ":
-                walk.places[tag] = Place(header, position)
-        else:
-            position = start + length
-            if position > end:
-                value_end(Header(position, start, group, element, vr, length), end)
-            if group << 16 | element in NOTABLE:
-                walk.notable(scope, group << 16 | element, start, position)
+                    if kind == NOTE_LONG or (
+                        headers[length] is not None and (match is None or match(view, begin, stop))
+                    ):
+                        if kind == DECODE_LONG:
+                            edits.append((position + 4, position + 6, headers.code))
+                        findings.append((scope, outcome, begin, stop))
+                        position = stop
+                        continue
+        walk.growth -= shrunk
+        shrunk = 0
+        header = _header(walk, position, end)
+        if header.group == 0xFFFE:
+            if delimited and header.element == ITEM_DELIMITATION_TAG[1]:
+                _remember(walk, walk.blocks.standard, header, Known(END))
+                return header.start
+            raise MalformedStreamError(f"expected a data element, found {header}", position)
+        if header.element == 0 and header.length == 4 and head[:2] != before[:2]:
+            value_end(header, end)
+            group_length = _GroupLength(walk, scope, header)
+        if waiting:
+            walk.pass_by(header.group << 16 | header.element, position)
+        position = _element(walk, scope, header, end)
+        waiting = waiting and len(walk.places) < len(DESCRIPTIONS)
+        if not waiting:
+            standard = walk.blocks.standard.explicit[big]
+            known_of = scope.reserved.explicit[big]
     if delimited:
         raise MalformedStreamError("an item of undefined length has no delimitation", end)
-    group_length.close(position)
+    walk.growth -= shrunk
+    if group_length is not None:
+        group_length.close(position)
     return position
 
 
-def _long_length(walk: Walk, header: Header, end: int) -> int:
-    """Return the 32-bit length of an element whose VR has the long header form."""
+def _header(walk: Walk, position: int, end: int) -> Header:
+    """Read the header at `position`; it must not pass `end`."""
+    if end - position < 8:
+        raise MalformedStreamError(f"{end - position} bytes are no data element", position)
+    group, element, vr, length = walk.order.element.unpack_from(walk.view, position)
+    header = Header(position, position + 8, group, element, vr, length)
+    if vr in SHORT_FORM or group == 0xFFFE:
+        return header
     # A VR that the standard may add later has the long form too (PS3.5 7.1.2).
-    if header.vr not in LONG_FORM and not (header.vr.isalpha() and header.vr.isupper()):
+    if vr not in LONG_FORM and not (vr.isalpha() and vr.isupper()):
         raise MalformedStreamError(
-            f"{header} has no VR; the transfer syntax says explicit VR", header.position
+            f"{header} has no VR; the transfer syntax says explicit VR", position
         )
-    if header.start + 4 > end:
-        raise MalformedStreamError(f"the header of {header} is cut short", header.position)
-    return int(walk.order.length.unpack_from(walk.view, header.start)[0])
+    if position + 12 > end:
+        raise MalformedStreamError(f"the header of {header} is cut short", position)
+    length = walk.order.length.unpack_from(walk.view, position + 8)[0]
+    return Header(position, position + 12, group, element, vr, length)
 
 
 class _GroupLength:
@@ -174,45 +233,95 @@ class _GroupLength:
     has changed its size. A group length that was wrong on arrival is left as it was.
     """
 
-    __slots__ = ("_begin", "_group", "_is_object", "_mark", "_value", "_walk")
+    __slots__ = ("_mark", "_scope", "_start", "_tag_group", "_value", "_walk")
 
-    def __init__(self, walk: Walk, is_object: bool) -> None:
+    def __init__(self, walk: Walk, scope: Scope, header: Header) -> None:
         self._walk = walk
-        self._is_object = is_object
-        self._begin = -1
-
-    def open(self, group: int, start: int) -> None:
-        self._group, self._begin = group, start + 4
-        self._value = int(self._walk.order.length.unpack_from(self._walk.view, start)[0])
-        self._mark = self._walk.mark()
+        self._scope = scope
+        self._tag_group = header.group
+        self._start = header.start
+        self._value = int(walk.order.length.unpack_from(walk.view, header.start)[0])
+        self._mark = walk.mark()
 
     def close(self, position: int) -> None:
-        if self._begin < 0:
+        """Make the group length true, whose group ends at `position`."""
+        walk = self._walk
+        if self._value != position - self._start - 4:
             return
-        if self._value == position - self._begin:
-            start, growth = self._begin - 4, self._walk.growth() - self._mark.growth
-            if growth:
-                self._walk.resize(self._mark.edits, start, self._value + growth)
-            if self._is_object:
-                self._walk.group_lengths[self._group] = start
-        self._begin = -1
+        growth = walk.growth - self._mark.growth
+        if growth:
+            walk.resize(self._mark.edits, self._start, self._value + growth)
+        if self._scope.parent is None:
+            walk.group_lengths[self._tag_group] = self._start
+
+
+def _element(walk: Walk, scope: Scope, header: Header, end: int) -> int:
+    """Walk one element of which nothing is known; return the offset behind it."""
+    if header.group & 1 and header.element:
+        return _private(walk, scope, header, end)
+    tag = header.group << 16 | header.element
+    if header.vr == b"SQ" or header.undefined:
+        if tag in NOTABLE:
+            walk.notable(scope, tag, header.start, header.start)
+        position = _content(walk, scope, header, end)
+        if tag in DESCRIPTIONS:
+            if header.vr == b"SQ" and scope.parent is None:
+                walk.places[tag] = Place(header, position)
+        elif header.vr == b"SQ" and tag not in NOTABLE:
+            _remember(walk, walk.blocks.standard, header, Known(ITEMS))
+        return position
+    stop = value_end(header, end)
+    if tag in NOTABLE:
+        walk.notable(scope, tag, header.start, stop)
+        if header.vr in SHORT_FORM:
+            _remember(walk, walk.blocks.standard, header, Known(LOOK, outcome=tag))
+    elif header.element:
+        kind = PASS if header.vr in SHORT_FORM else PASS_LONG
+        _remember(walk, walk.blocks.standard, header, Known(kind))
+    return stop
+
+
+def _remember(walk: Walk, reserved: Reserved, header: Header, known: Known) -> None:
+    """Remember what is to be done with an element."""
+    head = walk.view[header.position : header.position + 6].tobytes()
+    known_of = reserved.explicit[walk.order is BIG_ENDIAN]
+    walk.blocks.remember(known_of, head, known)
+
+
+def _items(walk: Walk, scope: Scope, position: int, length: int, end: int) -> int:
+    """Walk a standard sequence at `position`; return the offset behind it."""
+    start = position + 12
+    stop = start + length
+    short = length <= _MAX_PLAIN and stop <= end and scope.depth < _MAX_PLAIN_DEPTH
+    content = b""
+    if short:
+        content = walk.view[start:stop].tobytes()
+        if content in walk.plain:
+            return stop
+    before = walk.noted, len(walk.findings), len(walk.edits)
+    group, element, vr, _ = walk.order.element.unpack_from(walk.view, position)
+    stop = _content(walk, scope, Header(position, start, group, element, vr, length), end)
+    plain = before == (walk.noted, len(walk.findings), len(walk.edits))
+    if short and plain and len(walk.plain) < _MAX_PLAINS:
+        walk.plain.add(content)
+    return stop
 
 
 def _content(walk: Walk, scope: Scope, header: Header, end: int) -> int:
     """Walk a sequence, or a value of undefined length; return the offset behind it."""
     if header.vr == b"SQ":
-        mark = walk.mark()
+        index, growth = len(walk.edits), walk.growth
         position = walk_items(walk, scope, header, end)
-        growth = 0 if header.undefined else walk.growth() - mark.growth
-        if growth:
-            walk.resize(mark.edits, header.position + 8, header.length + growth)
+        growth = walk.growth - growth
+        if growth and not header.undefined:
+            walk.resize(index, header.position + 8, header.length + growth)
         return position
     if header.vr in _PIXEL_DATA_VRS:
         return _skip_fragments(walk, header, end)
     if header.vr == b"UN":
         # A standard sequence in implicit VR (CP-246): not ours to decode, only to step over.
         mark = walk.mark()
-        position = reencode_items(walk, scope, header, end).stop
+        position = reencode_items(walk, scope, header, Output(walk.order), end)
         walk.take_back(mark)
         return position
     raise MalformedStreamError(
@@ -248,23 +357,27 @@ def walk_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> int:
             f"{sequence} holds explicit VR little endian in a big endian stream", sequence.start
         )
     end = end if sequence.undefined else value_end(sequence, end)
+    view, unpack = walk.view, walk.order.item.unpack_from
     position, number = sequence.start, 0
     while position < end:
-        length = item_length(walk.view, walk.order, sequence, position, end)
         start = position + 8
-        if length is None:
+        group, element, length = unpack(view, position) if start <= end else (0, 0, 0)
+        fits = start + length <= end or length == UNDEFINED_LENGTH
+        plain = fits and group == 0xFFFE and element == 0xE000
+        if not plain and item_length(view, walk.order, sequence, position, end) is None:
             return start
-        item = Scope(scope, sequence.group, sequence.element, number)
+        item = Scope(walk.none_reserved, scope, sequence.group, sequence.element, number)
         number += 1
         if length == UNDEFINED_LENGTH:
             position = walk_data_set(walk, item, start, end, delimited=True)
             continue
-        mark = walk.mark()
-        walk_data_set(walk, item, start, start + length, delimited=False)
-        growth = walk.growth() - mark.growth
+        index, growth = len(walk.edits), walk.growth
+        stop = start + length
+        walk_data_set(walk, item, start, stop)
+        growth = walk.growth - growth
         if growth:
-            walk.resize(mark.edits, position + 4, length + growth)
-        position = start + length
+            walk.resize(index, position + 4, length + growth)
+        position = stop
     if sequence.undefined:
         raise no_end(sequence, end)
     return position
@@ -274,22 +387,47 @@ def _private(walk: Walk, scope: Scope, header: Header, end: int) -> int:
     """Walk one private element; return the offset behind it."""
     if 0x0010 <= header.element <= 0x00FF:
         stop = value_end(header, end)
-        if walk.creator(scope, header, stop) and header.vr == b"UN":
+        fits = walk.creator(scope, header, stop)
+        if header.vr == b"LO":
+            _remember(walk, walk.blocks.standard, header, Known(CREATOR))
+        if fits and header.vr == b"UN":
             _replace_header(walk, header, "LO")
         return stop
     meaning = walk.meaning(scope, header)
+    if meaning.block is not None and not meaning.remark:
+        _remember_private(walk, scope, header, meaning)
     if header.vr == b"UN":
-        if header.undefined:
-            return _undefined_length(walk, scope, header, end, meaning)
-        return _defined_length(walk, scope, header, value_end(header, end), meaning)
-    choice = Choice(header.vr.decode(), ElementStatus.ALREADY, "")
+        return _unknown(walk, scope, header, end, meaning)
     index = len(walk.findings)
     if header.vr == b"SQ" or header.undefined:
         stop = _content(walk, scope, header, end)
     else:
         stop = value_end(header, end)
-    walk.found(index, scope, header, stop, meaning, choice)
+    walk.found(index, scope, header, stop, meaning, _already(header.vr))
     return stop
+
+
+def _remember_private(walk: Walk, scope: Scope, header: Header, meaning: Meaning) -> None:
+    """Remember what is to be done with a private element of a block of this data set."""
+    definition = meaning.definition
+    if header.vr == b"SQ":
+        return
+    if header.vr != b"UN":
+        kind = NOTE if header.vr in SHORT_FORM else NOTE_LONG
+        known = Known(kind, outcome=outcome_of(header, meaning, _already(header.vr)))
+    elif (choice := settled(definition)) is not None:
+        known = Known(NOTE_LONG, outcome=outcome_of(header, meaning, choice))
+    elif definition is not None and definition.glance is not None and walk.order is LITTLE_ENDIAN:
+        headers, match = definition.glance
+        kind = DECODE_LONG if headers.long else DECODE
+        known = Known(kind, headers, match, outcome_of(header, meaning, definition.decoded))
+    else:
+        return
+    _remember(walk, scope.reserved, header, known)
+
+
+def _already(vr: bytes) -> Choice:
+    return Choice(vr.decode(), ElementStatus.ALREADY, "")
 
 
 def _replace_header(walk: Walk, header: Header, vr: str) -> None:
@@ -306,43 +444,30 @@ def _replace_header(walk: Walk, header: Header, vr: str) -> None:
         walk.edit(header.position + 4, header.start, written[4:])
 
 
-def _undefined_length(walk: Walk, scope: Scope, header: Header, end: int, meaning: Meaning) -> int:
-    """Decode a `UN` element of undefined length: a sequence (CP-246), if the dictionary agrees."""
+def _unknown(walk: Walk, scope: Scope, header: Header, end: int, meaning: Meaning) -> int:
+    """Decode a private `UN` element as far as dictionary and bytes agree; return its end."""
+    stop = end if header.undefined else value_end(header, end)
     mark = walk.mark()
-    content: Reencoded | None = None
+    content: Output | None = None
+
+    def read_items() -> None:
+        nonlocal content, stop
+        content, stop = _unknown_items(walk, scope, header, stop)
+
+    choice = walk.choice(scope, header, stop, meaning, read_items)
+    _settle(walk, scope, header, stop, meaning, choice, content, mark)
+    return stop
+
+
+def _unknown_items(walk: Walk, scope: Scope, header: Header, end: int) -> tuple[Output | None, int]:
+    """Walk the items of a private `UN` sequence; return the offset behind them.
+
+    Before it comes the sequence re-encoded, or None where the items are in explicit VR already.
+    """
     if explicit_inside(walk.view, header.start, end):
-        stop = walk_items(walk, scope, header, end)
-    else:
-        content = reencode_items(walk, scope, header, end)
-        stop = content.stop
-    choice = choose(meaning.definition, meaning.remark, walk.equipment, undefined_length_misfit)
-    _settle(walk, scope, header, stop, meaning, choice, content, mark)
-    return stop
-
-
-def _defined_length(walk: Walk, scope: Scope, header: Header, stop: int, meaning: Meaning) -> int:
-    """Decode a `UN` element of defined length as far as dictionary and bytes agree."""
-    mark = walk.mark()
-    content: Reencoded | None = None
-
-    def misfit_of(vr: str) -> str:
-        nonlocal content
-        if vr != "SQ":
-            vm = meaning.definition.vm if meaning.definition is not None else None
-            return misfit(vr, walk.view[header.start : stop], vm, scope.encodings)
-        try:
-            if explicit_inside(walk.view, header.start, stop):
-                walk_items(walk, scope, header, stop)
-            else:
-                content = reencode_items(walk, scope, header, stop)
-        except MalformedStreamError as error:
-            walk.take_back(mark)
-            return f"the value is no sequence: {error}"
-        return ""
-
-    choice = choose(meaning.definition, meaning.remark, walk.equipment, misfit_of)
-    _settle(walk, scope, header, stop, meaning, choice, content, mark)
-    return stop
+        return None, walk_items(walk, scope, header, end)
+    out = Output(walk.order)
+    return out, reencode_sequence(walk, scope, header, out, end)
 
 
 def _settle(
@@ -352,7 +477,7 @@ def _settle(
     stop: int,
     meaning: Meaning,
     choice: Choice,
-    content: Reencoded | None,
+    content: Output | None,
     mark: Mark,
 ) -> None:
     """Note the edits and the finding of a `UN` element whose VR is chosen.
@@ -365,11 +490,9 @@ def _settle(
         if choice.vr != "UN":
             _replace_header(walk, header, choice.vr)
     elif content is not None:
-        length = UNDEFINED_LENGTH if header.undefined else content.size
-        written = explicit_header(header.group, header.element, "SQ", length, walk.order)
-        walk.edit(header.position, stop, b"".join((written, *content.pieces)))
+        walk.edit(header.position, stop, b"".join(content.finish()))
     else:
-        growth = walk.growth() - mark.growth
+        growth = walk.growth - mark.growth
         walk.overwrite(mark.edits, header.position + 4, b"SQ")
         if growth and not header.undefined:
             walk.resize(mark.edits + 1, header.position + 8, header.length + growth)

@@ -8,91 +8,51 @@ dictionary and their bytes agree on, and all others `UN`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import struct
+from typing import Final
 
-from atlas_node.annotate.choice import choose, undefined_length_misfit
-from atlas_node.annotate.scope import Scope
-from atlas_node.annotate.verify import misfit
+from atlas_node.annotate.choice import settled
+from atlas_node.annotate.glance import any_value
+from atlas_node.annotate.known import CREATOR, WRITE, Known
+from atlas_node.annotate.scope import Reserved, Scope
 from atlas_node.annotate.walk import (
+    CHECKED,
     NOTABLE,
     Header,
+    Meaning,
     Walk,
     check_depth,
     item_length,
     no_end,
+    outcome_of,
     value_end,
 )
 from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.header import (
     ITEM_DELIMITATION_TAG,
-    ITEM_TAG,
     LITTLE_ENDIAN,
     SEQUENCE_DELIMITATION_TAG,
     ByteOrder,
     explicit_header,
     item_header,
 )
+from atlas_node.encoding.implicit import explicit_inside
 from atlas_node.encoding.pieces import LONG, Piece, Pieces, Place, splice
-from atlas_node.encoding.vr import (
-    LONG_FORM,
-    MAX_LENGTH,
-    MAX_SHORT_LENGTH,
-    SHORT_FORM,
-    STREAM_UNIT,
-    UNDEFINED_LENGTH,
-    UNIT,
-)
+from atlas_node.encoding.vr import MAX_LENGTH, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
 
+_START: Final = struct.Struct("<4sI")
+"""Tag and length."""
 
-class Reencoded(NamedTuple):
-    """A part of a data set in explicit VR: its pieces, their size, and where the original ended."""
-
-    pieces: list[Piece]
-    size: int
-    stop: int
+_TAG: Final = struct.Struct("<HH")
 
 
-def explicit_inside(view: memoryview, start: int, end: int) -> bool:
-    """Whether the items of a `UN` sequence are in explicit VR, which some writers leave there.
+def reencode_data_set(  # noqa: PLR0912, PLR0915 - one loop, as in `explicit`
+    walk: Walk, scope: Scope, out: Output, position: int, end: int, delimited: bool = False
+) -> int:
+    """Re-encode one data set from `position` to `end`; return the offset behind it.
 
-    The first item that is not empty tells, by a VR behind its first tag. Implicit VR would read
-    there a length of 16 kB and more; only where that leads to another element, or to the end of the
-    item, is it one.
-    """
-    position = start
-    while end - position >= 16:
-        group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
-        if (group, element) != ITEM_TAG:
-            return False
-        position += 8
-        if length:
-            vr = view[position + 4 : position + 6].tobytes()
-            if vr not in SHORT_FORM and vr not in LONG_FORM:
-                return False
-            if length != UNDEFINED_LENGTH:
-                end = min(end, position + length)
-            return not _implicit_first(view, position, end)
-    return False
-
-
-def _implicit_first(view: memoryview, position: int, end: int) -> bool:
-    """Whether an item up to `end` begins with an element of implicit VR at `position`."""
-    group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
-    after: int = position + 8 + length
-    if end - after < 8:
-        return after == end
-    next_group, next_element, length = LITTLE_ENDIAN.item.unpack_from(view, after)
-    if (next_group, next_element) == ITEM_DELIMITATION_TAG:
-        return True
-    fits: bool = length == UNDEFINED_LENGTH or after + 8 + length <= end
-    return fits and (next_group, next_element) > (group, element)
-
-
-def reencode_data_set(
-    walk: Walk, scope: Scope, position: int, end: int, *, delimited: bool
-) -> Reencoded:
-    """Re-encode one data set from `position` to its item delimitation, or to `end`.
+    With `delimited` it ends at an item delimitation, which is not written.
 
     Raises
     ------
@@ -100,34 +60,85 @@ def reencode_data_set(
         When the bytes are no implicit VR little endian data set.
     """
     check_depth(scope, position)
-    view = walk.view
-    out = _Output(walk.order)
+    view, findings, unpack = walk.view, walk.findings, _START.unpack_from
+    # As in `explicit`: what is not known, or not sure, goes the long way, which comes to the same.
+    quick = walk.order is LITTLE_ENDIAN
+    standard = walk.blocks.standard.implicit if quick else {}
+    known_of = scope.reserved.implicit if quick else {}
+    group_length: _GroupLength | None = None
+    joined = out.joined
+    last = end - 8
+    walk.check_size(position)
+    checkpoint = min(last, position + CHECKED)
     while position < end:
-        if end - position < 8:
-            raise MalformedStreamError(f"{end - position} bytes are no data element", position)
-        group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
-        header = Header(position, position + 8, group, element, b"UN", length)
+        if position > checkpoint:
+            if position > last:
+                raise MalformedStreamError(f"{end - position} bytes are no data element", position)
+            walk.check_size(position)
+            checkpoint = min(last, position + CHECKED)
+        tag, length = unpack(view, position)
+        start = position + 8
+        if group_length is not None and group_length.ends_before(tag):
+            group_length.close(out, position)
+            group_length = None
+        known = known_of.get(tag) or standard.get(tag)
+        if known is not None:
+            kind, headers, match, outcome = known
+            stop = start + length
+            if kind == WRITE:
+                header = headers[length]
+                if (
+                    header is not None
+                    and stop <= end
+                    and (match is None or match(view, start, stop))
+                ):
+                    joined += tag
+                    joined += header
+                    if length < LONG:
+                        joined += view[start:stop]
+                    else:
+                        out.add(view[start:stop])
+                        joined = out.joined
+                    if outcome is not None:
+                        findings.append((scope, outcome, start, stop))
+                    position = stop
+                    continue
+            elif kind == CREATOR:
+                in_tree = scope.reserved.tree is walk.none_reserved.tree
+                follower = scope.reserved.followers.get(view[position:stop].tobytes())
+                if follower is not None and in_tree and stop <= end:
+                    joined += tag
+                    joined += headers[length]
+                    joined += view[start:stop]
+                    scope.reserved = follower
+                    known_of = follower.implicit
+                    position = stop
+                    continue
+        group, element = _TAG.unpack(tag)
+        header = Header(position, start, group, element, b"UN", length)
         if group == 0xFFFE:
             if delimited and element == ITEM_DELIMITATION_TAG[1]:
-                return out.finish(position, header.start)
+                return start
             raise MalformedStreamError(f"expected a data element, found {header}", position)
-        if group != out.group:
-            out.begin_group(group, position)
         if element == 0 and length == 4:
             position = value_end(header, end)
-            value = LITTLE_ENDIAN.length.unpack_from(view, header.start)[0]
-            out.group_length(header, value, position)
+            group_length = _GroupLength(walk, out, header)
         elif group & 1 and element:
             position = _private(walk, scope, out, header, end)
         else:
             position = _standard(walk, scope, out, header, end)
+        joined = out.joined
+        if quick:
+            known_of = scope.reserved.implicit
     if delimited:
         raise MalformedStreamError("an item of undefined length has no delimitation", end)
-    return out.finish(position, position)
+    if group_length is not None:
+        group_length.close(out, position)
+    return position
 
 
-def reencode_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> Reencoded:
-    """Re-encode the items of a sequence, its delimitation included.
+def reencode_items(walk: Walk, scope: Scope, sequence: Header, out: Output, end: int) -> int:
+    """Re-encode the items of a sequence, its delimitation included; return the offset behind it.
 
     Raises
     ------
@@ -135,108 +146,145 @@ def reencode_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> Reen
         When the bytes are no sequence of implicit VR little endian items.
     """
     end = end if sequence.undefined else value_end(sequence, end)
-    out, position, number = _Output(walk.order), sequence.start, 0
+    position, number = sequence.start, 0
     while position < end:
         length = item_length(walk.view, LITTLE_ENDIAN, sequence, position, end)
         start = position + 8
         if length is None:
             out.delimitation(SEQUENCE_DELIMITATION_TAG)
-            return out.finish(position, start)
-        scope_of_item = Scope(scope, sequence.group, sequence.element, number)
+            return start
+        item = Scope(walk.none_reserved, scope, sequence.group, sequence.element, number)
         number += 1
         if length == UNDEFINED_LENGTH:
-            item = reencode_data_set(walk, scope_of_item, start, end, delimited=True)
             out.add(item_header(UNDEFINED_LENGTH, walk.order))
-            out.extend(item)
+            position = reencode_data_set(walk, item, out, start, end, delimited=True)
             out.delimitation(ITEM_DELIMITATION_TAG)
         else:
-            item = reencode_data_set(walk, scope_of_item, start, start + length, delimited=False)
-            out.add(item_header(_writable(item.size, position), walk.order))
-            out.extend(item)
-        position = item.stop
+            begin = out.begin_length(item_header(0, walk.order))
+            stop = reencode_data_set(walk, item, out, start, start + length)
+            out.end_length(begin, position)
+            position = stop
     if sequence.undefined:
         raise no_end(sequence, end)
-    return out.finish(position, position)
+    return position
 
 
-def _private_items(walk: Walk, scope: Scope, sequence: Header, end: int) -> Reencoded:
-    """Re-encode the items of a private sequence, which its writer may have left in explicit VR."""
+def reencode_sequence(walk: Walk, scope: Scope, sequence: Header, out: Output, end: int) -> int:
+    """Re-encode a sequence whose items are in implicit VR, its header included; as above."""
+    begin = out.begin_sequence(sequence)
+    stop = reencode_items(walk, scope, sequence, out, end)
+    out.end_sequence(begin, sequence)
+    return stop
+
+
+def _private_sequence(walk: Walk, scope: Scope, sequence: Header, out: Output, end: int) -> int:
+    """Re-encode a private sequence, whose writer may have left its items in explicit VR."""
     if not explicit_inside(walk.view, sequence.start, end):
-        return reencode_items(walk, scope, sequence, end)
-    index = len(walk.edits)
+        return reencode_sequence(walk, scope, sequence, out, end)
+    mark = walk.mark()
     stop = walk.explicit_items(walk, scope, sequence, end)
-    pieces = splice(walk.view, walk.edits[index:], sequence.start, stop)
-    walk.forget_edits(index)
-    return Reencoded(pieces, sum(map(len, pieces)), stop)
+    pieces = splice(walk.view, walk.edits[mark.edits :], sequence.start, stop)
+    walk.forget_edits(mark)
+    begin = out.begin_sequence(sequence)
+    out.extend(pieces)
+    out.end_sequence(begin, sequence)
+    return stop
 
 
-class _Output:
-    """The explicit VR data set being written, with its group lengths (PS3.5 7.2) kept true."""
+Begin = tuple[Place, int]
+"""Where a length stands that is not known yet, and how many bytes stand before what it counts."""
 
-    __slots__ = ("_begin", "_order", "_pieces", "_place", "_size_before", "_value", "add", "group")
+
+class Output(Pieces):
+    """The explicit VR data set being written.
+
+    Parameters
+    ----------
+    order : ByteOrder
+        In which it is written.
+    """
+
+    __slots__ = ("_order",)
 
     def __init__(self, order: ByteOrder) -> None:
+        super().__init__()
         self._order = order
-        self._pieces = Pieces()
-        self._place: Place | None = None
-        self.add = self._pieces.add
-        self.group = -1
-
-    def extend(self, part: Reencoded) -> None:
-        self._pieces.extend(part.pieces)
 
     def header(self, header: Header, vr: str, length: int) -> None:
+        """Write the header of an element."""
         self.add(explicit_header(header.group, header.element, vr, length, self._order))
 
     def delimitation(self, tag: tuple[int, int]) -> None:
+        """Write the end of an item or a sequence."""
         self.add(self._order.item.pack(*tag, 0))
 
     def value(self, header: Header, vr: str, value: Piece) -> None:
+        """Write an element of a VR that its value fits."""
         if self._order is not LITTLE_ENDIAN:
             value = swapped(vr, value)
-        self._element(header, vr, len(value), value)
-
-    def sequence(self, header: Header, content: Reencoded) -> None:
-        size = UNDEFINED_LENGTH
-        if not header.undefined:
-            size = _writable(content.size, header.position)
-        self.header(header, "SQ", size)
-        self.extend(content)
+        self.header(header, vr, len(value))
+        self.add(value)
 
     def unknown(self, header: Header, value: memoryview) -> None:
         """Write an element that stays `UN`; a sequence in it stays in implicit VR (CP-246)."""
-        self._element(header, "UN", header.length, value)
+        self.header(header, "UN", header.length)
+        self.add(value)
 
-    def _element(self, header: Header, vr: str, length: int, value: Piece) -> None:
-        written = explicit_header(header.group, header.element, vr, length, self._order)
-        if len(value) < LONG:
-            self.add(written + value)
-        else:
-            self.add(written)
-            self.add(value)
+    def begin_sequence(self, sequence: Header) -> Begin:
+        """Write the header of a sequence, of defined length if it was."""
+        length = UNDEFINED_LENGTH if sequence.undefined else 0
+        return self.begin_length(
+            explicit_header(sequence.group, sequence.element, "SQ", length, self._order)
+        )
 
-    def group_length(self, header: Header, value: int, begin: int) -> None:
-        self.header(header, "UL", 4)
-        self._place, self._value, self._begin = self._pieces.place(), value, begin
+    def end_sequence(self, begin: Begin, sequence: Header) -> None:
+        """Fill in the length of a sequence, if it has one."""
+        if not sequence.undefined:
+            self.end_length(begin, sequence.position)
+
+    def number(self, value: int) -> None:
+        """Write a 32-bit number."""
         self.add(self._order.length.pack(value))
-        self._size_before = self._pieces.size
 
-    def begin_group(self, group: int, position: int) -> None:
-        if self._place is not None and self._value == position - self._begin:
-            size = self._pieces.size - self._size_before
-            self._pieces.overwrite(self._place, self._order.length.pack(size))
-        self._place = None
-        self.group = group
+    def begin_length(self, header: bytes) -> Begin:
+        """Write a header that ends in a 32-bit length, which `end_length` fills in."""
+        self.add(header)
+        index, joined = self.place()
+        return (index, joined - 4), self.size
 
-    def finish(self, position: int, stop: int) -> Reencoded:
-        self.begin_group(-1, position)
-        return Reencoded(self._pieces.finish(), self._pieces.size, stop)
+    def end_length(self, begin: Begin, position: int) -> None:
+        """Fill in the length of what was written since `begin`, which was read at `position`."""
+        place, before = begin
+        size = self.size - before
+        if size > MAX_LENGTH:
+            raise MalformedStreamError(f"a length of {size} bytes cannot be written", position)
+        self.overwrite(place, self._order.length.pack(size))
 
 
-def _writable(size: int, position: int) -> int:
-    if size > MAX_LENGTH:
-        raise MalformedStreamError(f"a length of {size} bytes cannot be written", position)
-    return size
+class _GroupLength:
+    """The group length element (PS3.5 7.2) of the group being written, kept true."""
+
+    __slots__ = ("_begin", "_group", "_order", "_place", "_stop")
+
+    def __init__(self, walk: Walk, out: Output, header: Header) -> None:
+        value = LITTLE_ENDIAN.length.unpack_from(walk.view, header.start)[0]
+        out.header(header, "UL", 4)
+        out.number(value)
+        index, joined = out.place()
+        self._place = index, joined - 4
+        self._begin = out.size
+        self._stop = header.start + 4 + value
+        self._group = header.group
+        self._order = walk.order
+
+    def ends_before(self, tag: bytes) -> bool:
+        """Whether an element `tag` is of another group."""
+        return bool(LITTLE_ENDIAN.short_length.unpack_from(tag)[0] != self._group)
+
+    def close(self, out: Output, position: int) -> None:
+        """Make the group length true, whose group was read up to `position`."""
+        if position == self._stop:
+            out.overwrite(self._place, self._order.length.pack(out.size - self._begin))
 
 
 def _certain(vr: str, scope: Scope) -> str:
@@ -253,79 +301,86 @@ def _certain(vr: str, scope: Scope) -> str:
     return "SS" if scope.signed_pixels else "US"
 
 
-def _standard(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) -> int:
+def _standard(walk: Walk, scope: Scope, out: Output, header: Header, end: int) -> int:
     """Re-encode one standard element; return the offset behind it."""
     tag = header.group << 16 | header.element
-    vr = "UL" if header.element == 0 else _certain(walk.blocks.standard_vr(tag), scope)
+    standard_vr = "UL" if header.element == 0 else walk.blocks.standard_vr(tag)
+    vr = _certain(standard_vr, scope)
     if vr == "SQ":
         if tag in NOTABLE:
             walk.notable(scope, tag, header.start, header.start)
-        mark = walk.mark()
+        mark, place = walk.mark(), out.place()
         try:
-            content = reencode_items(walk, scope, header, end)
+            return reencode_sequence(walk, scope, header, out, end)
         except MalformedStreamError:
             if header.undefined or header.start + header.length > end:
                 raise
             # Its length leads past it all the same.
             walk.take_back(mark)
+            out.cut(place)
             vr = "UN"
-        else:
-            out.sequence(header, content)
-            return content.stop
     if header.undefined:
         mark = walk.mark()
-        stop = reencode_items(walk, scope, header, end).stop
+        stop = reencode_items(walk, scope, header, Output(walk.order), end)
         walk.take_back(mark)
         out.unknown(header, walk.view[header.start : stop])
         return stop
     stop = value_end(header, end)
     if tag in NOTABLE:
         walk.notable(scope, tag, header.start, stop)
-    unit = UNIT.get(vr) or STREAM_UNIT.get(vr) or 1
-    if header.length % unit or (vr.encode() in SHORT_FORM and header.length > MAX_SHORT_LENGTH):
+    elif vr == standard_vr and header.element:
+        _remember(walk, walk.blocks.standard, header, Known(WRITE, any_value(vr)))
+    if any_value(vr)[header.length] is None:
         vr = "UN"
     out.value(header, vr, walk.view[header.start : stop])
     return stop
 
 
-def _private(walk: Walk, scope: Scope, out: _Output, header: Header, end: int) -> int:
+def _remember(walk: Walk, reserved: Reserved, header: Header, known: Known) -> None:
+    """Remember what is to be done with an element."""
+    if walk.order is LITTLE_ENDIAN:
+        tag = walk.view[header.position : header.position + 4].tobytes()
+        walk.blocks.remember(reserved.implicit, tag, known)
+
+
+def _private(walk: Walk, scope: Scope, out: Output, header: Header, end: int) -> int:
     """Re-encode one private element; return the offset behind it."""
     view = walk.view
     if 0x0010 <= header.element <= 0x00FF:
         stop = value_end(header, end)
         vr = "LO" if walk.creator(scope, header, stop) else "UN"
+        _remember(walk, walk.blocks.standard, header, Known(CREATOR, any_value("LO")))
         out.value(header, vr, view[header.start : stop])
         return stop
     meaning = walk.meaning(scope, header)
-    mark = walk.mark()
-    content: Reencoded | None = None
+    if meaning.block is not None and not meaning.remark:
+        _remember_private(walk, scope, header, meaning)
+    mark, place = walk.mark(), out.place()
+    stop = end if header.undefined else value_end(header, end)
 
-    def misfit_of(vr: str) -> str:
-        nonlocal content
-        if vr != "SQ":
-            vm = meaning.definition.vm if meaning.definition is not None else None
-            return misfit(vr, view[header.start : stop], vm, scope.encodings)
-        try:
-            content = _private_items(walk, scope, header, stop)
-        except MalformedStreamError as error:
-            walk.take_back(mark)
-            return f"the value is no sequence: {error}"
-        return ""
+    def read_items() -> None:
+        nonlocal stop
+        stop = _private_sequence(walk, scope, header, out, stop)
 
-    if header.undefined:
-        content = _private_items(walk, scope, header, end)
-        stop = content.stop
-        choice = choose(meaning.definition, meaning.remark, walk.equipment, undefined_length_misfit)
-    else:
-        stop = value_end(header, end)
-        choice = choose(meaning.definition, meaning.remark, walk.equipment, misfit_of)
-    if choice.vr == "SQ" and content is not None:
-        out.sequence(header, content)
-    else:
+    choice = walk.choice(scope, header, stop, meaning, read_items)
+    if choice.vr != "SQ":
         walk.take_back(mark)
+        out.cut(place)
         if choice.vr == "UN":
             out.unknown(header, view[header.start : stop])
         else:
             out.value(header, choice.vr, view[header.start : stop])
     walk.found(mark.findings, scope, header, stop, meaning, choice)
     return stop
+
+
+def _remember_private(walk: Walk, scope: Scope, header: Header, meaning: Meaning) -> None:
+    """Remember what is to be done with a private element of a block of this data set."""
+    choice, definition = settled(meaning.definition), meaning.definition
+    if choice is not None:
+        known = Known(WRITE, any_value("UN"), outcome=outcome_of(header, meaning, choice))
+    elif definition is not None and definition.glance is not None:
+        known = Known(WRITE, *definition.glance, outcome_of(header, meaning, definition.decoded))
+    else:
+        return
+    _remember(walk, scope.reserved, header, known)

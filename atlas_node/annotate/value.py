@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from functools import lru_cache
 from typing import Any, Final
 
 from atlas_node.annotate.charset import Encodings, decode_text
@@ -20,6 +21,7 @@ MAX_CHARACTERS: Final = 256
 _FORMAT: Final = {
     "FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q",
 }  # fmt: skip
+_SINGLE: Final = struct.Struct("<f")
 _BYTES: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _SINGLE_TEXT: Final = frozenset({"LT", "ST", "UR", "UT"})
 _READ_AHEAD: Final = MAX_ITEMS * 66
@@ -57,21 +59,30 @@ def _numbers(vr: str, value: memoryview) -> tuple[list[Any], bool]:
         return [tag_text(*pair) for pair in zip(halves[::2], halves[1::2], strict=True)], (
             count > shown
         )
-    numbers: list[Any] = list(struct.unpack_from(f"<{shown}{_FORMAT[vr]}", value))
+    numbers: list[Any] = list(_structure(vr, shown).unpack_from(value))
     if vr == "FL":
         numbers = [_shortest_single(number) for number in numbers]
-    # JSON has no infinities and no NaN.
-    return [n if math.isfinite(n) else str(n) for n in numbers], count > shown
+    if vr in ("FL", "FD"):
+        # JSON has no infinities and no NaN.
+        numbers = [number if math.isfinite(number) else str(number) for number in numbers]
+    return numbers, count > shown
+
+
+@lru_cache(maxsize=1024)
+def _structure(vr: str, count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}{_FORMAT[vr]}")
 
 
 def _shortest_single(number: float) -> float:
     """Return the double of fewest digits that is this single: 0.1, not 0.10000000149."""
-    if not math.isfinite(number):
+    # Six digits, the fewest that are tried, write the commonest numbers as they are.
+    if (number.is_integer() and abs(number) < 1e6) or not math.isfinite(number):
         return number
+    written = _SINGLE.pack(number)
     return next(
         short
         for digits in (6, 7, 8, 9)
-        if struct.pack("<f", short := float(f"{number:.{digits}g}")) == struct.pack("<f", number)
+        if _SINGLE.pack(short := float(f"{number:.{digits}g}")) == written
     )
 
 

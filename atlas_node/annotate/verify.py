@@ -8,10 +8,9 @@ person understands. Values themselves never stand in a reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from atlas_node.annotate.charset import Encodings, decode_text
 from atlas_node.encoding.vr import MAX_SHORT_LENGTH, SHORT_FORM, STREAM_UNIT, UNIT
@@ -22,7 +21,7 @@ _PARAGRAPH: Final = r"[^\x00-\x08\x0b\x0e-\x1f\x7f]"
 _COMPONENT: Final = r"[^\x00-\x1f\x7f\\^=]*"
 _NAME_GROUP: Final = rf"{_COMPONENT}(?:\^{_COMPONENT}){{0,4}}"
 
-_ONE_VALUE: Final[dict[str, str]] = {
+ONE_VALUE: Final[dict[str, str]] = {
     "AE": r"[ -\[\]-~]{0,16}",
     "AS": r"(?:[0-9]{3}[DWMY])?",
     "CS": r"[A-Z0-9_ ]{0,16}",
@@ -47,17 +46,7 @@ _WHOLE_VALUE: Final[dict[str, str]] = {
     "UR": r"[!-\[\]-~]*",
     "UT": _PARAGRAPH + r"*",
 }
-_ASCII: Final = r"[ -\[\]-~]"
-_SURE_VALUE: Final[dict[str, str]] = {
-    vr: _ONE_VALUE[vr] for vr in ("AE", "AS", "CS", "DA", "DS", "DT", "TM")
-} | {
-    "IS": r" {0,2}[+-]?[0-9]{1,9}",
-    "LO": _ASCII + r"{0,64}",
-    "SH": _ASCII + r"{0,16}",
-    "UI": r"(?=[0-9.]{0,64}(?:\\|\x00?\Z))(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*\x00?",
-}
-_MAX_SURE_COUNT: Final = 64
-_SYNTAX: Final = {vr: re.compile(rf"{one}(?:\\{one})*") for vr, one in _ONE_VALUE.items()} | {
+_SYNTAX: Final = {vr: re.compile(rf"{one}(?:\\{one})*") for vr, one in ONE_VALUE.items()} | {
     vr: re.compile(whole) for vr, whole in _WHOLE_VALUE.items()
 }
 _BY_CHARACTER_SET: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -111,33 +100,6 @@ def multiplicity(vm: str) -> Multiplicity | None:
     if match[2]:
         return Multiplicity(low, int(match[2]), 1)
     return Multiplicity(low, None, int(match[3] or 1))
-
-
-def sure_lengths(vr: str, vm: Multiplicity | None) -> frozenset[int]:
-    """Return lengths of values that surely fit a VR whose values have a fixed size; else none."""
-    unit = UNIT.get(vr)
-    if unit is None:
-        return frozenset()
-    counts = range(_MAX_SURE_COUNT + 1)
-    return frozenset(unit * count for count in counts if vm is None or vm.allows(count))
-
-
-def sure_match(vr: str, vm: Multiplicity | None) -> Callable[[Any, int, int], Any] | None:
-    """Return a match on encoded bytes for values that surely fit `vr` and `vm`, or None.
-
-    It accepts less than `misfit` does: ASCII of even length, with one value where `vm` says so or
-    any number where `vm` does, so that most values need not be decoded to be verified.
-    """
-    single, any_number = vm == Multiplicity(1, 1, 1), vm is None or vm == Multiplicity(1, None, 1)
-    if vr not in _SURE_VALUE or not (single or any_number):
-        return None
-    return _sure_pattern(vr, single).fullmatch
-
-
-@lru_cache(maxsize=64)
-def _sure_pattern(vr: str, single: bool) -> re.Pattern[bytes]:
-    one = _SURE_VALUE[vr]
-    return re.compile((one if single else rf"{one}(?:\\{one})*").encode("ascii"))
 
 
 def misfit(vr: str, value: memoryview, vm: Multiplicity | None, encodings: Encodings) -> str:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from atlas_node.annotate import in_band
+from atlas_node.annotate.choice import choose, undefined_length_misfit
 from atlas_node.annotate.definition import Choice, Definition, Equipment
-from atlas_node.annotate.scope import Block, Blocks, Scope
+from atlas_node.annotate.known import Outcome, outcome
+from atlas_node.annotate.scope import Block, Blocks, Reserved, Scope, nothing_reserved
 from atlas_node.annotate.verify import misfit
 from atlas_node.encoding.header import (
     ITEM_TAG,
@@ -30,7 +32,7 @@ MAX_DEPTH: Final = 64
 """Deepest nesting of sequences that is read; real objects stay below 10."""
 
 MAX_PRIVATE: Final = 1 << 21
-"""Most private elements of one object, each of which takes some 400 bytes while it is annotated."""
+"""Most private elements of one object, each of which takes some 300 bytes while it is annotated."""
 
 CHECKED: Final = 1 << 20
 """A walk that is quick about an element looks once in so many bytes how many there are."""
@@ -93,25 +95,9 @@ class Meaning(NamedTuple):
     remark: str
 
 
-class Finding(NamedTuple):
-    """One private element as the walk met it, and what became of it.
-
-    `vr_before` is the VR in its header, `start` and `stop` bound its value.
-    """
-
-    scope: Scope
-    group: int
-    element: int
-    vr_before: bytes
-    start: int
-    stop: int
-    block: Block | None
-    definition: Definition | None
-    choice: Choice
-
-
-Found = tuple[Scope, int, int, bytes, int, int, Block | None, Definition | None, Choice]
-"""The fields of a `Finding`: a walk notes bare tuples, which cost a third of named ones."""
+Found = tuple[Scope, Outcome, int, int]
+"""One private element as the walk met it: where, what became of it, and where its value begins and
+stops. Bare tuples cost a third of named ones."""
 
 
 class Place(NamedTuple):
@@ -125,7 +111,7 @@ class Place(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """How far a walk had come: numbers of edits and findings, and the bytes that were added."""
+    """How far a walk had come: numbers of edits and findings, and `growth`."""
 
     edits: int
     findings: int
@@ -160,12 +146,19 @@ class Walk:
         Where `DEFINITIONS` and `CONTRIBUTIONS` stand in the object itself; absent: at its end.
     group_lengths : dict of int to int
         Offsets of the values of those group lengths in the object itself that are true.
+    none_reserved : Reserved
+        Where every item begins: once an object defines elements of its own, a tree of its own.
     own : InBandDefinitions or None
         What the object itself says of its private elements.
     signed : bool
         Whether the object holds a digital signature or a MAC (PS3.15 annex C).
-    summed, sum : int
-        The first `summed` edits add `sum` bytes; `growth` takes in the rest.
+    growth : int
+        Bytes that the edits add.
+    noted : int
+        How many notable elements there were.
+    plain : set of bytes
+        Contents of sequences that are well formed and in which there is nothing to note. Those of
+        multi-frame objects repeat, frame by frame.
     """
 
     view: memoryview
@@ -179,10 +172,15 @@ class Walk:
     identity: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
     group_lengths: dict[int, int] = field(default_factory=dict)
+    none_reserved: Reserved = field(init=False)
     own: in_band.InBandDefinitions | None = None
     signed: bool = False
-    summed: int = 0
-    sum: int = 0
+    growth: int = 0
+    noted: int = 0
+    plain: set[bytes] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.none_reserved = self.blocks.none_reserved
 
     def equipment(self) -> Equipment:
         """Return the device that made the object, as far as the walk has read."""
@@ -192,26 +190,11 @@ class Walk:
     def edit(self, start: int, stop: int, replacement: bytes) -> None:
         """Note that the bytes from `start` to `stop` give way to `replacement`."""
         self.edits.append((start, stop, replacement))
+        self.growth += len(replacement) - stop + start
 
     def overwrite(self, index: int, start: int, replacement: bytes) -> None:
         """Note that as many bytes at `start`, before the edits since `index`, are others."""
         self.edits.insert(index, (start, start + len(replacement), replacement))
-        if index < self.summed:
-            self.summed += 1
-
-    def growth(self) -> int:
-        """Return the bytes that the edits so far add; each edit is looked at once."""
-        if self.summed < len(self.edits):
-            self.sum += _added(self.edits[self.summed :])
-            self.summed = len(self.edits)
-        return self.sum
-
-    def forget_edits(self, index: int) -> None:
-        """Forget the edits since `index`."""
-        if index < self.summed:
-            self.sum -= _added(self.edits[index : self.summed])
-            self.summed = index
-        del self.edits[index:]
 
     def resize(self, index: int, start: int, length: int) -> None:
         """Note that the length field at `start`, before the edits since `index`, says `length`."""
@@ -221,11 +204,16 @@ class Walk:
 
     def mark(self) -> Mark:
         """Return how far the walk has come."""
-        return Mark(len(self.edits), len(self.findings), self.growth())
+        return Mark(len(self.edits), len(self.findings), self.growth)
+
+    def forget_edits(self, mark: Mark) -> None:
+        """Forget the edits since `mark`."""
+        del self.edits[mark.edits :]
+        self.growth = mark.growth
 
     def take_back(self, mark: Mark) -> None:
         """Forget what was noted since `mark`."""
-        self.forget_edits(mark.edits)
+        self.forget_edits(mark)
         del self.findings[mark.findings :]
 
     def found(
@@ -234,12 +222,8 @@ class Walk:
         """Note a private element that stands before the findings since `index`: inside it."""
         self.check_size(header.position)
         self.findings.insert(
-            index,
-            (
-                scope, header.group, header.element, header.vr, header.start, stop,
-                meaning.block, meaning.definition, choice,
-            ),
-        )  # fmt: skip
+            index, (scope, outcome_of(header, meaning, choice), header.start, stop)
+        )
 
     def check_size(self, position: int) -> None:
         """Refuse more private elements than any real object has, which would fill memory."""
@@ -250,7 +234,7 @@ class Walk:
         """Return what the dictionary makes of a private element in `scope`."""
         group, element = header.group, header.element
         key = group << 8 | element >> 8
-        block = scope.blocks.get(key)
+        block = scope.reserved.blocks.get(key)
         if block is not None:
             return Meaning(block, block.definition(element & 0xFF), "")
         if element < 0x1000:
@@ -264,6 +248,42 @@ class Walk:
             None, None, f"no private creator at {tag_text(group, element >> 8)} reserves it"
         )
 
+    def choice(
+        self,
+        scope: Scope,
+        header: Header,
+        stop: int,
+        meaning: Meaning,
+        read_items: Callable[[], None],
+    ) -> Choice:
+        """Choose the VR of a private `UN` element; one of undefined length must be a sequence.
+
+        `read_items` walks the value as a sequence, and raises MalformedStreamError where it is
+        none; unless its length is undefined, what it noted is then taken back.
+        """
+        definition, remark = meaning.definition, meaning.remark
+        if header.undefined:
+            read_items()
+            return choose(definition, remark, self.equipment, undefined_length_misfit)
+        if definition is not None and definition.glance is not None:
+            headers, match = definition.glance
+            if headers[header.length] and (match is None or match(self.view, header.start, stop)):
+                return definition.decoded._replace(reason=remark) if remark else definition.decoded
+        mark = self.mark()
+
+        def misfit_of(vr: str) -> str:
+            if vr != "SQ":
+                vm = definition.vm if definition is not None else None
+                return misfit(vr, self.view[header.start : stop], vm, scope.encodings)
+            try:
+                read_items()
+            except MalformedStreamError as error:
+                self.take_back(mark)
+                return f"the value is no sequence: {error}"
+            return ""
+
+        return choose(definition, remark, self.equipment, misfit_of)
+
     def creator(self, scope: Scope, header: Header, stop: int) -> bool:
         """Take note of a private creator; whether it can be written as LO (PS3.5 7.8.1)."""
         value = self.view[header.start : stop]
@@ -272,11 +292,19 @@ class Walk:
         creator = value.tobytes().strip(b"\0 ")
         if not creator:
             return False
+        key = header.group << 8 | header.element
         block = self.blocks.reserved_by(creator, header.group)
+        fits = not misfit("LO", value, None, scope.encodings)
         if self.own is not None:
             block = self.own.block(block, header.group)
-        scope.blocks[header.group << 8 | header.element] = block
-        return not misfit("LO", value, None, scope.encodings)
+        in_tree = scope.reserved.tree is self.none_reserved.tree
+        # Such a creator can be written as LO whatever the character set.
+        if in_tree and fits and creator.isascii() and b"\x1b" not in creator:
+            whole = self.view[header.position : stop].tobytes()
+            scope.follow(self.blocks, whole, key, block)
+        else:
+            scope.reserve(key, block)
+        return fits
 
     def pass_by(self, tag: int, position: int) -> None:
         """Note that the object itself has an element `tag` at `position`, in rising order."""
@@ -286,6 +314,7 @@ class Walk:
 
     def notable(self, scope: Scope, tag: int, start: int, stop: int) -> None:
         """Look at a standard element that says something of the whole object or data set."""
+        self.noted += 1
         if tag == SPECIFIC_CHARACTER_SET:
             scope.declare_character_set(self.view[start:stop].tobytes())
         elif tag == PIXEL_REPRESENTATION:
@@ -294,6 +323,9 @@ class Walk:
         elif tag in SIGNATURES:
             self.signed = True
         elif tag in in_band.TAGS:
+            # What was known of blocks may be so no more.
+            if self.own is None or self.none_reserved.followers:
+                self.none_reserved = nothing_reserved()
             if self.own is None:
                 self.own = in_band.InBandDefinitions(self.order)
             self.own.note(scope, tag, self.view[start:stop])
@@ -302,8 +334,10 @@ class Walk:
             self.identity[tag] = self.view[start:stop].tobytes()
 
 
-def _added(edits: list[Edit]) -> int:
-    return sum(len(replacement) - stop + start for start, stop, replacement in edits)
+def outcome_of(header: Header, meaning: Meaning, choice: Choice) -> Outcome:
+    """Return what became of a private element."""
+    creator = meaning.block.creator if meaning.block is not None else ""
+    return outcome(header.group, header.element, creator, meaning.definition, header.vr, choice)
 
 
 def check_depth(scope: Scope, position: int) -> None:

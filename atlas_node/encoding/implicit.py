@@ -1,7 +1,8 @@
 """Explicit VR little endian written in implicit VR, for a destination that takes nothing else.
 
 Delivery asks for it through annotation. Values stay as they are, VRs go; group lengths (PS3.5 7.2,
-retired) go too, because their groups change in size. Encapsulated pixel data has no implicit form.
+retired) go too, because their groups change in size. What stands in `UN` is in implicit VR already
+(PS3.5 6.2.2 note 2), or should be. Encapsulated pixel data has no implicit form.
 """
 
 from __future__ import annotations
@@ -60,6 +61,13 @@ def _data_set(
             items, position = _items(view, start, end, length, depth)
             content = items.finish()
             length = UNDEFINED_LENGTH if length == UNDEFINED_LENGTH else items.size
+        elif vr == b"UN" and length == UNDEFINED_LENGTH:
+            if explicit_inside(view, start, end):
+                items, position = _items(view, start, end, length, depth)
+                content = items.finish()
+            else:
+                position = _end_of_items(view, start, end, depth + 1)
+                content = [view[start:position]]
         elif length == UNDEFINED_LENGTH:
             what = f"{tag_text(group, element)} {vr.decode()} of undefined length"
             raise MalformedStreamError(f"{what} cannot be written in implicit VR", position)
@@ -107,3 +115,64 @@ def _items(
     if delimited:
         raise MalformedStreamError("a sequence of undefined length has no delimitation", end)
     return pieces, position
+
+
+def _end_of_items(view: memoryview, position: int, end: int, depth: int) -> int:
+    """Return the offset behind a sequence of undefined length in implicit VR."""
+    if depth > _MAX_DEPTH:
+        raise MalformedStreamError(f"sequences are nested deeper than {_MAX_DEPTH}", position)
+    in_item = False
+    while end - position >= 8:
+        group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
+        start, tag = position + 8, (group, element)
+        if in_item and tag == ITEM_DELIMITATION_TAG:
+            in_item = False
+            length = 0
+        elif in_item and group != 0xFFFE:
+            if length == UNDEFINED_LENGTH:
+                start, length = _end_of_items(view, start, end, depth + 1), 0
+        elif in_item or tag not in (ITEM_TAG, SEQUENCE_DELIMITATION_TAG):
+            raise MalformedStreamError(f"expected no {tag_text(*tag)}", position)
+        elif tag == SEQUENCE_DELIMITATION_TAG:
+            return start
+        elif length == UNDEFINED_LENGTH:
+            in_item = True
+            length = 0
+        position = start + length
+    raise MalformedStreamError("a sequence of undefined length has no delimitation", position)
+
+
+def explicit_inside(view: memoryview, start: int, end: int) -> bool:
+    """Whether the items of a `UN` sequence are in explicit VR, which some writers leave there.
+
+    The first item that is not empty tells, by a VR behind its first tag. Implicit VR would read
+    there a length of 16 kB and more; only where that leads to another element, or to the end of the
+    item, is it one.
+    """
+    position = start
+    while end - position >= 16:
+        group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
+        if (group, element) != ITEM_TAG:
+            return False
+        position += 8
+        if length:
+            vr = view[position + 4 : position + 6].tobytes()
+            if vr not in SHORT_FORM and vr not in LONG_FORM:
+                return False
+            if length != UNDEFINED_LENGTH:
+                end = min(end, position + length)
+            return not _implicit_first(view, position, end)
+    return False
+
+
+def _implicit_first(view: memoryview, position: int, end: int) -> bool:
+    """Whether an item up to `end` begins with an element of implicit VR at `position`."""
+    group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
+    after: int = position + 8 + length
+    if end - after < 8:
+        return after == end
+    next_group, next_element, length = LITTLE_ENDIAN.item.unpack_from(view, after)
+    if (next_group, next_element) == ITEM_DELIMITATION_TAG:
+        return True
+    fits: bool = length == UNDEFINED_LENGTH or after + 8 + length <= end
+    return fits and (next_group, next_element) > (group, element)

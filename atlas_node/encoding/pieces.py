@@ -11,7 +11,7 @@ from typing import Final
 
 Piece = bytes | memoryview
 
-LONG: Final = 4096
+LONG: Final = 512
 """Bytes from which a piece is kept as it is."""
 
 Place = tuple[int, int]
@@ -25,25 +25,31 @@ class Pieces:
 
     Attributes
     ----------
-    size : int
-        Bytes of all pieces.
+    joined : bytearray
+        The short pieces since the last long one. What is short may be added to it directly, which
+        saves a call; every call of a method may put another in its place.
     """
 
-    __slots__ = ("_done", "_joined", "size")
+    __slots__ = ("_before", "_done", "joined")
 
     def __init__(self) -> None:
-        self.size = 0
-        self._done: list[Piece] = []
-        self._joined = bytearray()
+        self.joined = bytearray()
+        self._done: list[bytearray | Piece] = []
+        self._before = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pieces."""
+        return self._before + len(self.joined)
 
     def add(self, piece: Piece) -> None:
         """Add one piece to the end."""
-        self.size += len(piece)
         if len(piece) < LONG:
-            self._joined += piece
+            self.joined += piece
         else:
             self._close()
             self._done.append(piece)
+            self._before += len(piece)
 
     def extend(self, pieces: list[Piece]) -> None:
         """Add pieces to the end."""
@@ -51,27 +57,36 @@ class Pieces:
             self.add(piece)
 
     def place(self) -> Place:
-        """Return the place at the end, for `overwrite`."""
-        return len(self._done), len(self._joined)
+        """Return the place at the end, for `overwrite` and `cut`."""
+        return len(self._done), len(self.joined)
 
     def overwrite(self, place: Place, piece: bytes) -> None:
         """Put `piece` where a short piece of the same size was added at `place`."""
         index, start = place
-        if index == len(self._done):
-            self._joined[start : start + len(piece)] = piece
-        else:
+        joined = self.joined if index == len(self._done) else self._done[index]
+        joined[start : start + len(piece)] = piece  # type: ignore[index]
+
+    def cut(self, place: Place) -> None:
+        """Forget what was added since `place`."""
+        index, start = place
+        if index < len(self._done):
+            # What was being joined there stands before the long piece, if it was anything.
             joined = self._done[index]
-            self._done[index] = b"".join((joined[:start], piece, joined[start + len(piece) :]))
+            self._before -= sum(map(len, self._done[index:]))
+            del self._done[index:]
+            self.joined = joined if start and isinstance(joined, bytearray) else bytearray()
+        del self.joined[start:]
 
     def finish(self) -> list[Piece]:
         """Return the pieces."""
         self._close()
-        return self._done
+        return [bytes(piece) if isinstance(piece, bytearray) else piece for piece in self._done]
 
     def _close(self) -> None:
-        if self._joined:
-            self._done.append(bytes(self._joined))
-            self._joined = bytearray()
+        if self.joined:
+            self._done.append(self.joined)
+            self._before += len(self.joined)
+            self.joined = bytearray()
 
 
 def splice(view: memoryview, edits: list[Edit], start: int, stop: int) -> list[Piece]:
@@ -87,7 +102,12 @@ def splice(view: memoryview, edits: list[Edit], start: int, stop: int) -> list[P
             pieces.append(bytes(joined))
             pieces.append(view[position:begin])
             joined = bytearray()
-        joined += replacement
+        if len(replacement) < LONG:
+            joined += replacement
+        else:
+            pieces.append(bytes(joined))
+            pieces.append(replacement)
+            joined = bytearray()
         position = end
     pieces.append(bytes(joined))
     return [piece for piece in pieces if piece]

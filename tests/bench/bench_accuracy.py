@@ -4,8 +4,10 @@
 
 Each explicit VR file is made `UN` as a PACS makes it (`tests.peers.make_unknown`), an engine
 restores it, and the result is compared element by element with what the vendor wrote, by a reader
-that shares nothing with the engine (`tests.ondisk`). Ours is measured a second time with a
-dictionary compiled without the source that was counted from files like these (`--without`).
+that shares nothing with the engine (`tests.ondisk`). Most of these files are among those that the
+source `observed` was counted from. So ours is measured twice more: each scan with a dictionary for
+which no file of its release was counted, the release being the implementation version name
+(0002,0013); and all with a dictionary compiled without that source.
 
 Every private element whose VR the vendor wrote is counted once: restored; left `UN`, or inside a
 sequence that stayed `UN`; wrong, with any other VR; or lost, not in the result any more. "Others
@@ -17,22 +19,28 @@ is told by the dictionary and the value.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import re
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from pydicom.filereader import read_file_meta_info
+
 from atlas_dictionary import Dictionary, open_dictionary
 from atlas_dictionary.compiler import compile_tables, read_sources
+from atlas_dictionary.importers.observed import is_toolkit, read_observed
+from atlas_dictionary.siblings import infer
+from atlas_dictionary.statements import SourceTable
 from atlas_node.annotate import Annotator
 from atlas_node.annotate.charset import encodings_of
 from atlas_node.annotate.verify import misfit, multiplicity
@@ -41,7 +49,15 @@ from atlas_node.model import ElementRecord, Policy
 from tests import ondisk
 from tests.bench.document import table, write_region
 from tests.ondisk import ElementPath, OnDisk
-from tests.peers import REPOSITORY, SCANS, environment, make_unknown, program, public_dictionary
+from tests.peers import (
+    REPOSITORY,
+    SCANS,
+    SHARED,
+    environment,
+    make_unknown,
+    program,
+    public_dictionary,
+)
 
 Records = dict[str, ElementRecord]
 Engine = Callable[[Path, Path], Records]
@@ -49,6 +65,10 @@ Engine = Callable[[Path, Path], Records]
 
 OUTCOMES = ("restored", "left", "wrong")
 SOURCES = REPOSITORY / "dictionary" / "sources"
+COUNTS = SHARED / "data" / "observed.tsv"
+"""What the source `observed` is made of: files by implementation version name."""
+LEFT_OUT = "atlas, release left out"
+WITHOUT = "atlas without observed"
 
 
 def atlas(dictionary: Dictionary) -> Engine:
@@ -107,6 +127,7 @@ class Prepared(NamedTuple):
     unknown: dict[ElementPath, OnDisk]
     copy: Path
     manufacturer: str
+    release: str
 
 
 class Difference(NamedTuple):
@@ -130,6 +151,12 @@ class Outcome:
     wrong: Counter[tuple[str, ...]] = field(default_factory=Counter)
     left: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
+    def add(self, other: Outcome) -> None:
+        for group, count in other.counts.items():
+            self.counts.setdefault(group, Counter()).update(count)
+        self.wrong.update(other.wrong)
+        self.left.update(other.left)
+
 
 def prepared(root: Path, folder: Path) -> list[Prepared]:
     """Return the files that can be used: explicit VR that DCMTK reads, with private elements."""
@@ -144,7 +171,9 @@ def prepared(root: Path, folder: Path) -> list[Prepared]:
         copy = folder / f"{number}.dcm"
         if make_unknown(path, copy):
             unknown = ondisk.read(copy)[1]
-            usable.append(Prepared(path.name, vendor, unknown, copy, manufacturer(vendor)))
+            release = str(read_file_meta_info(path).get("ImplementationVersionName") or "-")
+            maker = manufacturer(vendor)
+            usable.append(Prepared(path.name, vendor, unknown, copy, maker, release))
     return usable
 
 
@@ -255,53 +284,109 @@ def why_wrong(difference: Difference, dictionary: Dictionary, scan: Prepared) ->
     return f"the sources disagree, with the weights {weights}"
 
 
-def compiled_without(source: str, folder: Path) -> Dictionary:
-    """Return the dictionary compiled from all sources but one."""
-    tables = [path for path in sorted(SOURCES.glob("*.tsv")) if path.stem != source]
-    compiled = folder / "without.adict"
-    compiled.write_bytes(compile_tables(read_sources(tables)))
-    return open_dictionary(compiled)
+def published() -> list[SourceTable]:
+    """Return all sources but `observed`, and what is inferred from these alone."""
+    tables = [t for t in read_sources([SOURCES]) if t.info.id not in ("observed", "siblings")]
+    (usual,) = (t.info for t in read_sources([SOURCES / "siblings.tsv"]))
+    return [*tables, infer(tables, usual)]
+
+
+def compiled(tables: list[SourceTable], folder: Path) -> Dictionary:
+    path = folder / "compiled.adict"
+    path.write_bytes(compile_tables(sorted(tables, key=lambda table: table.info.rank)))
+    return open_dictionary(path)
+
+
+def unseen(scans: list[Prepared], tables: list[SourceTable], scratch: Path) -> Outcome:
+    """Let ours restore each scan with a dictionary that was not counted from its release."""
+    by_release = defaultdict(list)
+    for scan in scans:
+        by_release[scan.release].append(scan)
+    total = Outcome()
+    for release, same in by_release.items():
+        dictionary = compiled([*tables, observed_without(release, scratch)], scratch)
+        total.add(measure(atlas(dictionary), dictionary, same, scratch))
+    return total
+
+
+def observed_without(release: str, scratch: Path) -> SourceTable:
+    """Return the source `observed` as if no file of a release had been counted.
+
+    How many values such a file had stays known: the counts do not tell that by release.
+    """
+    (usual,) = (t.info for t in read_sources([SOURCES / "observed.tsv"]))
+    path = scratch / "observed.tsv"
+    with COUNTS.open(encoding="utf-8", newline="") as counts, path.open("w", newline="") as kept:
+        reader = csv.DictReader(counts, delimiter="\t", quoting=csv.QUOTE_NONE)
+        fields = reader.fieldnames or ()
+        kept.write("\t".join(fields) + "\n")
+        for row in without(release, reader):
+            kept.write("\t".join(row[name] for name in fields) + "\n")
+    table = read_observed(path)
+    return replace(table, info=replace(usual, statements=len(table.statements)))
+
+
+def without(release: str, rows: Iterator[dict[str, str]]) -> Iterator[dict[str, str]]:
+    """Yield the lines of the counts that other releases are behind too, these alone counted."""
+    writers = ["files_vendor_written", "files_toolkit_written"]
+    if is_toolkit(release):
+        writers.reverse()
+    for row in rows:
+        pairs = [name.rpartition(":") for name in row["implementations"].split(";") if name]
+        left = sum(int(number) for name, _, number in pairs if name == release)
+        for writer in writers:
+            taken = min(left, int(row[writer]))
+            row[writer] = str(int(row[writer]) - taken)
+            left -= taken
+        row["implementations"] = ";".join(
+            f"{name}:{number}" for name, _, number in pairs if name != release
+        )
+        if any(int(row[writer]) for writer in writers):
+            yield row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("folder", nargs="?", type=Path, default=SCANS)
     parser.add_argument("--engines", default=",".join(PEERS), help="peers to measure besides ours")
-    parser.add_argument("--without", default="observed", help="source left out the second time")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     parser.add_argument("--write", type=Path, help="document to write the tables into")
     options = parser.parse_args()
-    if not options.folder.is_dir():
-        sys.exit(f"{options.folder}: no such folder")
-    if not (SOURCES / f"{options.without}.tsv").is_file():
-        sys.exit(f"{options.without}: no source of that name in {SOURCES}")
+    for needed in (options.folder, COUNTS):
+        if not needed.exists():
+            sys.exit(f"{needed}: is not there")
     built_in = open_dictionary()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         scans = prepared(options.folder, scratch)
-        unseen = compiled_without(options.without, scratch)
         outcomes = {"atlas": measure(atlas(built_in), built_in, scans, scratch)}
         for name in filter(None, options.engines.split(",")):
             outcomes[name] = measure(PEERS[name](), built_in, scans, scratch)
-        second = measure(atlas(unseen), unseen, scans, scratch)
+        tables = published()
+        outcomes[LEFT_OUT] = unseen(scans, tables, scratch)
+        alone = compiled(tables, scratch)
+        outcomes[WITHOUT] = measure(atlas(alone), alone, scans, scratch)
     if options.json:
-        every = outcomes | {f"atlas without {options.without}": second}
-        print(json.dumps({name: outcome.counts for name, outcome in every.items()}, indent=1))
+        print(json.dumps({name: outcome.counts for name, outcome in outcomes.items()}, indent=1))
         return
-    text = report(outcomes, second, options.without)
+    text = report(outcomes)
     print(text)
     if options.write:
         write_region(options.write, "bench_accuracy", text)
 
 
-def report(outcomes: dict[str, Outcome], second: Outcome, without: str) -> str:
+def report(outcomes: dict[str, Outcome]) -> str:
     total = outcomes["atlas"].counts["all"]
+    seen = {name: o for name, o in outcomes.items() if name not in (LEFT_OUT, WITHOUT)}
     parts = [f"{total['files']} files with {total['private']:,} private elements that count."]
-    parts += [accuracy(outcomes), "### What ours got wrong", wrong(outcomes["atlas"])]
+    parts += [accuracy(seen), "### What ours got wrong", wrong(outcomes["atlas"])]
     parts += ["### What ours left, and why", left(outcomes["atlas"])]
-    parts += [f"### Without `{without}.tsv`"]
-    parts += [accuracy({f"atlas without {without}": second})]
-    parts += [wrong(second), left(second)]
+    for name, title in (
+        (LEFT_OUT, "### Each scan as if its release had never been seen"),
+        (WITHOUT, "### Without `observed.tsv`"),
+    ):
+        parts += [title, accuracy({name: outcomes[name]})]
+        parts += [wrong(outcomes[name]), left(outcomes[name])]
     return "\n\n".join(parts)
 
 

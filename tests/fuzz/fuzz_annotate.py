@@ -40,9 +40,9 @@ with (
         IMPLICIT_VR_LITTLE_ENDIAN,
     )
     from atlas_node.model import Policy
-    from tests.fuzz.promises import SYNTAXES, check
+    from tests.fuzz.promises import SYNTAXES, check, check_alone
 
-from atlas_dictionary import open_layers  # noqa: E402
+from atlas_dictionary import Dictionary, open_layers  # noqa: E402
 from tests import ondisk, peers  # noqa: E402
 from tests.fuzz.built import CREATORS, Builder  # noqa: E402
 from tests.unit.annotate.conftest import ENTRIES  # noqa: E402
@@ -59,7 +59,7 @@ def manner(syntax: str, policy: Policy, other: bool, built: bool) -> bytes:
     return bytes([number + BUILT * built])
 
 
-def run(annotator: Annotator, data: bytes) -> None:
+def run(annotator: Annotator, dictionary: Dictionary, data: bytes) -> None:
     """Try one input."""
     if not data:
         return
@@ -73,6 +73,7 @@ def run(annotator: Annotator, data: bytes) -> None:
         if syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
             content = deflated([content])
     check(annotator, content, syntax, policy, bool(other))
+    check_alone(annotator, Annotator(dictionary), content, syntax, policy)
 
 
 def seeds() -> Iterator[bytes]:
@@ -144,8 +145,9 @@ def fuzz(folder: Path, seconds: int, seed: int) -> int:
 def main() -> None:
     if sys.argv[1:2] == [LIBFUZZER]:
         with tempfile.TemporaryDirectory() as folder:
-            annotator = open_annotator(Path(folder))
-        atheris.Setup([sys.argv[0], *sys.argv[2:]], lambda data: run(annotator, data))
+            dictionary = open_dictionary(Path(folder))
+        annotator = Annotator(dictionary)
+        atheris.Setup([sys.argv[0], *sys.argv[2:]], lambda data: run(annotator, dictionary, data))
         atheris.Fuzz()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=60)
@@ -154,17 +156,18 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.finding:
-            run(open_annotator(Path(folder)), options.finding.read_bytes())
+            dictionary = open_dictionary(Path(folder))
+            run(Annotator(dictionary), dictionary, options.finding.read_bytes())
             print("every promise is kept")
             return
         sys.exit(fuzz(Path(folder), options.seconds, options.seed))
 
 
-def open_annotator(folder: Path) -> Annotator:
-    """Return the engine with the built-in dictionary and that of the unit tests."""
+def open_dictionary(folder: Path) -> Dictionary:
+    """Return the built-in dictionary with that of the unit tests."""
     table = folder / "test.csv"
     table.write_text(ENTRIES, encoding="utf-8")
-    return Annotator(open_layers([table]))
+    return open_layers([table])
 
 
 if __name__ == "__main__":

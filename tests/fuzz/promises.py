@@ -65,6 +65,16 @@ def check(annotator: Annotator, data: bytes, syntax: str, policy: Policy, other:
         check_again(annotator, annotation, out, policy)
 
 
+def check_alone(
+    seasoned: Annotator, fresh: Annotator, data: bytes, syntax: str, policy: Policy
+) -> None:
+    """What an annotator has met before changes nothing."""
+    one, other = (each.annotate(data, syntax, policy) for each in (seasoned, fresh))
+    assert b"".join(one.pieces) == b"".join(other.pieces)
+    assert one.error == other.error
+    assert one.elements() == other.elements()
+
+
 def in_time(
     annotator: Annotator, data: bytes, syntax: str, policy: Policy, deliver_as: str | None
 ) -> Annotation:

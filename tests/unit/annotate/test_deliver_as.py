@@ -5,13 +5,24 @@ import struct
 import pytest
 
 from atlas_node.annotate import Annotator
+from atlas_node.encoding.implicit import without_vrs
 from atlas_node.encoding.transfer_syntax import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
+from atlas_node.errors import MalformedStreamError
 from atlas_node.model import Policy
-from tests.streams import element, implicit, item, open_item, open_sequence, sequence
+from tests.streams import (
+    SEQUENCE_END,
+    UNDEFINED,
+    element,
+    implicit,
+    item,
+    open_item,
+    open_sequence,
+    sequence,
+)
 
 IMPLICIT = (
     implicit(0x00080060, b"MR")
@@ -101,6 +112,53 @@ def test_undefined_lengths_stay_undefined(annotator: Annotator) -> None:
     )
     inner = stream[12:].replace(b"CS\2\0", b"\2\0\0\0")
     assert b"".join(annotation.pieces) == implicit(0x00081140, inner, 0xFFFFFFFF)
+
+
+INSIDE = (
+    implicit(0x00191003, b"text")
+    + implicit(0x00191005, open_item(implicit(0x00191001, b"\1\0")) + SEQUENCE_END, UNDEFINED)
+    + implicit(0x00191006)
+)
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([item(INSIDE), open_item(INSIDE), item()], None),
+        ([], None),
+        (
+            [item(element(0x00190010, "LO", b"ATLAS TEST"), element(0x00191003, "LO", b"text"))],
+            [item(implicit(0x00190010, b"ATLAS TEST"), implicit(0x00191003, b"text"))],
+        ),
+    ],
+)
+def test_an_unknown_sequence_is_passed_on_in_implicit_vr(
+    annotator: Annotator, items: list[bytes], expected: list[bytes] | None
+) -> None:
+    stream = open_sequence(0x00291010, *items, vr="UN") + element(0x00300010, "CS", b"A ")
+    annotation = annotator.annotate(
+        stream, EXPLICIT_VR_LITTLE_ENDIAN, Policy.OBSERVE, IMPLICIT_VR_LITTLE_ENDIAN
+    )
+    content = b"".join(items if expected is None else expected) + SEQUENCE_END
+    assert b"".join(annotation.pieces) == (
+        implicit(0x00291010, content, UNDEFINED) + implicit(0x00300010, b"A ")
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        implicit(0x00191003, b"text"),
+        open_item(item()),
+        open_item(implicit(0x00191003, b"text"))[:-8],
+        item(INSIDE)[:-4],
+    ],
+)
+def test_an_unknown_sequence_that_is_none_is_not_passed_on(content: bytes) -> None:
+    stream = element(0x00291010, "UN", content, UNDEFINED)
+    with pytest.raises(MalformedStreamError):
+        without_vrs(stream)
 
 
 def test_encapsulated_pixel_data_has_no_implicit_form(annotator: Annotator) -> None:

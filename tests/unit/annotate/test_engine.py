@@ -519,7 +519,7 @@ def streams(depth: int) -> st.SearchStrategy[bytes]:
     return st.lists(private, max_size=4).map(b"".join)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(body=streams(2))
 def test_annotating_twice_is_annotating_once(annotator: Annotator, body: bytes) -> None:
     stream = CREATOR + body + PIXELS
@@ -530,7 +530,7 @@ def test_annotating_twice_is_annotating_once(annotator: Annotator, body: bytes) 
     assert again.counts["already"] == annotation.counts["decoded"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     junk=st.binary(max_size=300),
     syntax=st.sampled_from([EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, JPEG]),
@@ -541,7 +541,7 @@ def test_any_bytes_come_back(annotator: Annotator, junk: bytes, syntax: str) -> 
     assert annotation.changed or out == CREATOR + junk
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(body=streams(2), cut=st.integers(min_value=0, max_value=400), flip=st.integers(0, 255))
 def test_damaged_streams_come_back(annotator: Annotator, body: bytes, cut: int, flip: int) -> None:
     stream = bytearray(CREATOR + body)

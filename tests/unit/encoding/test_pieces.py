@@ -36,6 +36,26 @@ def test_a_place_can_be_written_again(sizes: list[int], data: st.DataObject) -> 
     assert b"".join(pieces.finish()) == expected
 
 
+@given(st.lists(st.integers(0, LONG + 2), max_size=8), st.integers(0, 8), st.booleans())
+def test_what_was_added_can_be_cut_off_again(sizes: list[int], kept: int, directly: bool) -> None:
+    pieces = Pieces()
+    expected = b""
+    place = pieces.place()
+    for number, size in enumerate(sizes):
+        if number == kept:
+            place = pieces.place()
+            expected = b"".join(bytes([n]) * sizes[n] for n in range(number))
+        piece = bytes([number]) * size
+        if directly and size < LONG:
+            pieces.joined += piece
+        else:
+            pieces.add(piece)
+    pieces.cut(place)
+    assert pieces.size == len(expected)
+    pieces.add(b"end")
+    assert b"".join(pieces.finish()) == expected + b"end"
+
+
 @given(st.lists(st.tuples(st.integers(0, LONG), st.integers(0, 9), st.binary(max_size=9))))
 def test_splicing_touches_nothing_but_the_edits(steps: list[tuple[int, int, bytes]]) -> None:
     view = memoryview(bytes(range(256)) * (LONG // 16))

@@ -1,0 +1,39 @@
+"""Whether a data set has private elements at all, seen from its headers alone.
+
+The query proxy asks for each response, of which nearly none has any. The rule: a doubt is a yes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from atlas_node.encoding.header import LITTLE_ENDIAN
+from atlas_node.encoding.vr import LONG_FORM
+
+_NESTING: Final = frozenset((b"SQ", b"UN"))
+
+
+def may_have_private(data: bytes) -> bool:
+    """Whether an element of a data set in explicit VR little endian may be private.
+
+    Parameters
+    ----------
+    data : bytes
+        Without file meta information. Where it cannot be read to its end, or has a sequence, the
+        answer is yes.
+    """
+    read = LITTLE_ENDIAN.element.unpack_from
+    read_length = LITTLE_ENDIAN.length.unpack_from
+    position, end = 0, len(data)
+    while position <= end - 8:
+        group, _, vr, length = read(data, position)
+        if group & 1 or vr in _NESTING:
+            return True
+        position += 8
+        if vr in LONG_FORM:
+            if position > end - 4:
+                return True
+            (length,) = read_length(data, position)
+            position += 4
+        position += length
+    return position != end
