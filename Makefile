@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test peers lint types imports bench fuzz fmt dictionary sources docs wheel clean
+.PHONY: help setup demo test peers lint types imports bench soak fuzz fmt dictionary sources docs wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -40,10 +40,13 @@ imports: setup  # the layers of the packages
 	@echo "== import contracts"
 	@$(BIN)/lint-imports
 
-bench: setup  ## the benchmarks, one after the other
+bench: setup peers  ## the benchmarks, one after the other
 	@for script in tests/bench/bench_*.py; do \
 	  echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
 	done
+
+soak: setup  ## load with faults without end, MINUTES=10: nothing lost, memory flat
+	@$(BIN)/python tests/soak/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 fuzz: setup  ## fuzz the annotation engine, SECONDS=60
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -38,6 +38,10 @@ class SpoolFullError(SpoolError):
     """A limit of the spool or its disk is reached: the sender is told 0xA700."""
 
 
+class DamagedObjectError(SpoolError):
+    """The file of an accepted object is missing or cut short: trying again does not help."""
+
+
 class LogError(AtlasError):
     """The annotation log cannot be opened, read or written."""
 

@@ -101,6 +101,27 @@ def annotate_file(
     return report
 
 
+@contextmanager
+def read_data_set(path: Path) -> Iterator[tuple[memoryview, str]]:
+    """Give the encoded data set of a DICOM file and its transfer syntax.
+
+    Raises
+    ------
+    FileError
+        When the file cannot be read or is no DICOM file.
+    """
+    try:
+        with _mapped(path) as data:
+            part10 = split_file(data)
+            if not part10.transfer_syntax_uid:
+                raise FileError(f"{path}: its file meta information has no transfer syntax")
+            yield data[part10.offset :], part10.transfer_syntax_uid
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}") from error
+    except MalformedStreamError as error:
+        raise FileError(f"{path}: {error}") from error
+
+
 def _annotated(
     annotator: Annotator, name: str, data: memoryview, policy: Policy, records: bool
 ) -> tuple[FileReport, list[bytes | memoryview]]:

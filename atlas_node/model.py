@@ -7,7 +7,7 @@ line pass them on. Nothing here performs I/O.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -38,6 +38,7 @@ class DeliveryStatus(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     DEAD = "dead"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,16 @@ class DeliveryRecord:
     @property
     def final(self) -> bool:
         """Whether nothing more will be done for it of itself."""
-        return self.status in (DeliveryStatus.SENT, DeliveryStatus.DEAD)
+        return self.status in _FINAL
+
+    @property
+    def settled(self) -> bool:
+        """Whether nobody need do anything for it: it was sent, or dropped by order."""
+        return self.status in _SETTLED
+
+
+_SETTLED = (DeliveryStatus.SENT, DeliveryStatus.DROPPED)
+_FINAL = (*_SETTLED, DeliveryStatus.DEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +198,9 @@ class AnnotatedObject:
         Why it could not be annotated; it was passed on unchanged.
     counts : mapping of str to int
         Number of private elements, ``private``, and of each `ElementStatus`.
-    elements : tuple of ElementRecord
+    elements : sequence of ElementRecord
+    fingerprint : int or None
+        Of the encoded data set as received (`spool.fingerprint`); None when it was not taken.
     """
 
     object_id: str
@@ -198,4 +210,5 @@ class AnnotatedObject:
     changed: bool
     error: str | None
     counts: Mapping[str, int]
-    elements: tuple[ElementRecord, ...] = field(default=())
+    elements: Sequence[ElementRecord] = field(default=())
+    fingerprint: int | None = None

@@ -14,6 +14,7 @@ command -v Orthanc >/dev/null || missing+=(orthanc)
 command -v gdcmdump >/dev/null || missing+=(libgdcm-tools)
 command -v dciodvfy >/dev/null || missing+=(dicom3tools)
 command -v gcc >/dev/null || missing+=(gcc libc6-dev)
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 ((${#missing[@]})) || exit 0
 
 if command -v apt-get >/dev/null; then

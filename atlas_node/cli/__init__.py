@@ -15,6 +15,8 @@ from atlas_dictionary import DictionaryError
 from atlas_node import __version__
 from atlas_node.cli.annotate import annotate
 from atlas_node.cli.check import check
+from atlas_node.cli.commitment import app as commitment_app
+from atlas_node.cli.index import app as index_app
 from atlas_node.cli.log import log
 from atlas_node.cli.queue import app as queue_app
 from atlas_node.cli.serve import serve
@@ -31,7 +33,9 @@ app.command()(serve)
 app.command()(check)
 app.command()(annotate)
 app.command()(log)
-app.add_typer(queue_app, name="queue", help="Deliveries: pending, failed and dead.")
+app.add_typer(queue_app, name="queue", help="Deliveries: list, show, retry, drop.")
+app.add_typer(commitment_app, name="commitment", help="Storage commitment that is open.")
+app.add_typer(index_app, name="index", help="The index of private attributes: backfill, status.")
 app.command()(web)
 
 

@@ -20,6 +20,6 @@ def serve(
     again. What is not delivered stays in the spool until the next start.
     """
     from atlas_node.config import load_config
-    from atlas_node.node import Supervisor
+    from atlas_node.node.supervisor import Supervisor
 
     Supervisor(load_config(config), config).run(typer.echo)

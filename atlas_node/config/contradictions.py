@@ -44,7 +44,9 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
     yield from _entries("destinations", config.destinations)
     yield from _entries("upstreams", config.upstreams)
     yield from _destinations(config)
+    yield from _upstreams(config)
     yield from _routes(config)
+    yield from _query(config)
     if config.web.enabled and not is_loopback(config.web.host) and config.web.auth is None:
         yield (
             ("web", "host"),
@@ -74,16 +76,25 @@ def _entries(section: str, entries: Sequence[Destination | Upstream]) -> Iterato
         yield from _tls((section, index, "tls"), entry.tls)
 
 
-def _destinations(config: Config) -> Iterator[Contradiction]:
+def _upstreams(config: Config) -> Iterator[Contradiction]:
+    for index, upstream in enumerate(config.upstreams):
+        if _is_this_node(config, upstream):
+            yield ("upstreams", index, "port"), "this is the node itself: it would ask itself"
+
+
+def _is_this_node(config: Config, peer: Destination | Upstream) -> bool:
     node = config.node
+    return peer.port == node.port and (
+        peer.host == node.host or (is_loopback(peer.host) and _overlap(peer.host, node.host))
+    )
+
+
+def _destinations(config: Config) -> Iterator[Contradiction]:
     for index, destination in enumerate(config.destinations):
         at: Location = ("destinations", index)
         if destination.name == LOG_ROUTE:
             yield (*at, "name"), '"log" stands for the annotation log; choose another name'
-        if destination.port == node.port and (
-            destination.host == node.host
-            or (is_loopback(destination.host) and _overlap(destination.host, node.host))
-        ):
+        if _is_this_node(config, destination):
             yield (*at, "port"), "this is the node itself: its objects would come back for ever"
         if destination.retry.first_delay > destination.retry.max_delay:
             yield (*at, "retry", "first_delay"), "longer than retry.max_delay"
@@ -108,3 +119,23 @@ def _tls(at: Location, tls: Tls | None) -> Iterator[Contradiction]:
         return
     if (tls.certificate is None) != (tls.key is None):
         yield at, "certificate and key go together: give both or neither"
+
+
+def _query(config: Config) -> Iterator[Contradiction]:
+    names = [upstream.name for upstream in config.upstreams]
+    known = f"the upstreams are: {', '.join(names)}" if names else "there are no upstreams"
+    for index, route in enumerate(config.query.routes):
+        for name in route.to:
+            if name not in names:
+                yield ("query", "routes", index, "to"), f"no upstream named {quoted(name)}; {known}"
+    first: dict[str, int] = {}
+    for index, destination in enumerate(config.query.move_destinations):
+        at: Location = ("query", "move_destinations", index)
+        if destination.name in first:
+            yield (
+                (*at, "name"),
+                f"{quoted(destination.name)} is already the name of "
+                f"query.move_destinations[{first[destination.name]}]",
+            )
+        first.setdefault(destination.name, index)
+        yield from _tls((*at, "tls"), destination.tls)

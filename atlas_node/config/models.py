@@ -19,6 +19,9 @@ from atlas_node.config.types import (
     Count,
     DatabaseUrl,
     Days,
+    Duration,
+    HexGroup,
+    HexOffset,
     Host,
     Name,
     Network,
@@ -28,10 +31,13 @@ from atlas_node.config.types import (
     Seconds,
     Size,
     Switch,
+    TransferSyntaxes,
 )
 from atlas_node.model import Policy
 
-Service = Literal["echo", "store"]
+Service = Literal["echo", "store", "commit", "find", "get", "move"]
+QueryService = Literal["find", "get", "move"]
+QueryLevel = Literal["patient", "study", "series", "image", "worklist"]
 
 
 class Settings(BaseModel):
@@ -94,6 +100,16 @@ class NodeSettings(Settings):
     tls: Tls | None = Field(default=None, description="Listen with TLS; none: plain TCP.")
 
 
+class ReportTo(Settings):
+    """Where a peer takes storage commitment reports in associations that the node opens."""
+
+    host: Host | None = Field(
+        default=None, description="Host name or address; none: where its request came from."
+    )
+    port: Port = Field(description="TCP port.")
+    tls: Tls | None = Field(default=None, description="Connect with TLS; none: plain TCP.")
+
+
 class Peer(Settings):
     """An application entity that may call the node."""
 
@@ -102,7 +118,14 @@ class Peer(Settings):
         default=None, description="Address or network that it must call from; none: any."
     )
     services: frozenset[Service] = Field(
-        default=frozenset({"echo", "store"}), description="What it may ask for."
+        default=frozenset({"echo", "store", "commit", "find", "get", "move"}),
+        description="What it may ask for; commit: storage commitment, also to report on it; "
+        "find, get and move: query and retrieve.",
+    )
+    report_to: ReportTo | None = Field(
+        default=None,
+        description="Where it takes storage commitment reports when the association in which it "
+        "asked has ended; none: it is told when it comes again.",
     )
 
 
@@ -133,6 +156,11 @@ class Destination(Settings):
     policy: Policy | None = Field(
         default=None, description="What annotation may change for it; none: annotate.policy."
     )
+    transfer_syntaxes: TransferSyntaxes = Field(
+        default=(),
+        description="Transfer syntaxes that objects may be sent in, such as "
+        "ExplicitVRLittleEndian; none: all that it accepts.",
+    )
     tls: Tls | None = Field(default=None, description="Connect with TLS; none: plain TCP.")
     max_pdu: PduLength = Field(
         default=131072, description="Longest P-DATA-TF PDU that it may send."
@@ -141,6 +169,10 @@ class Destination(Settings):
         default=5, description="Seconds that an association is kept open with nothing to send."
     )
     retry: Retry = Field(default=Retry(), description="When a delivery that failed is tried again.")
+    commitment: Switch = Field(
+        default=False,
+        description="It commits to storage: requests of scanners are passed on to it.",
+    )
 
 
 class Upstream(Settings):
@@ -172,6 +204,84 @@ class Route(Settings):
     match: Match = Field(default=Match(), description="Which objects; nothing given: every object.")
     to: tuple[str, ...] = Field(
         description="Names of destinations, or [log] to record the object and deliver it nowhere."
+    )
+
+
+class Asker(Settings):
+    """Who asks: one shell pattern of each list that is given."""
+
+    calling_ae: Patterns = Field(default=(), description="AE title of the caller.")
+    called_ae: Patterns = Field(default=(), description="AE title that the caller called.")
+
+
+class QueryRoute(Settings):
+    """Which upstreams a caller's queries go to; the first route that matches counts."""
+
+    match: Asker = Field(default=Asker(), description="Which callers; nothing given: all.")
+    to: tuple[Name, ...] = Field(
+        description="Names of upstreams; the responses of several are merged."
+    )
+    services: frozenset[QueryService] = Field(
+        default=frozenset({"find", "get", "move"}), description="What may be asked for."
+    )
+    levels: frozenset[QueryLevel] = Field(
+        default=frozenset({"patient", "study", "series", "image", "worklist"}),
+        description="At which query/retrieve levels; worklist: modality worklists.",
+    )
+
+
+class IndexKey(Settings):
+    """A private attribute whose values the node keeps, so that it can be searched."""
+
+    creator: str = Field(min_length=1, max_length=64, description="Private creator.")
+    group: HexGroup = Field(description='Group, such as "0019".')
+    element: HexOffset = Field(description='Element, such as "xx0c".')
+    level: Literal["study", "series", "image"] = Field(
+        default="image", description="What has one value of it: a study, a series or an image."
+    )
+
+
+class MoveDestination(Settings):
+    """A destination of C-MOVE, by the name that callers use."""
+
+    name: AETitle = Field(description="Move destination in the caller's request.")
+    ae_title: AETitle | None = Field(
+        default=None, description="Its AE title, at the upstream too; none: the same."
+    )
+    host: Host | None = Field(
+        default=None, description="Host name or address; none: the upstream sends by itself."
+    )
+    port: Port = Field(default=104, description="TCP port.")
+    tls: Tls | None = Field(default=None, description="Connect with TLS; none: plain TCP.")
+    policy: Policy | None = Field(
+        default=None, description="What annotation may change for it; none: annotate.policy."
+    )
+
+
+class QuerySettings(Settings):
+    """Queries and retrievals, passed on to upstreams."""
+
+    routes: tuple[QueryRoute, ...] = Field(
+        default=(), description="Who may ask which upstream; none: everybody, all upstreams."
+    )
+    index: tuple[IndexKey, ...] = Field(
+        default=(), description="Private attributes that can be searched."
+    )
+    move: Literal["through", "straight"] = Field(
+        default="through",
+        description="How C-MOVE goes. through: the node retrieves and sends on what it annotated, "
+        "where it knows the destination's host; straight: the upstream sends by itself.",
+    )
+    move_destinations: tuple[MoveDestination, ...] = Field(
+        default=(),
+        description="Destinations of C-MOVE beside those in destinations, which count by their "
+        "AE title.",
+    )
+    idle_timeout: Seconds = Field(
+        default=30, description="Seconds that an unused association with an upstream stays open."
+    )
+    max_identifier_bytes: Size = Field(
+        default=2**20, description="Longest identifier of a request or response."
     )
 
 
@@ -220,12 +330,45 @@ class SpoolSettings(Settings):
         "killed process; fsync: the disk has it, which survives a loss of power.",
     )
     limits: Limits = Field(default=Limits(), description="When the spool refuses more objects.")
+    keep_finished: Duration = Field(
+        default=0,
+        description="Seconds that an object stays when it is delivered and logged, so that it can "
+        "be sent again; 0: it is removed at once. Removed earlier when room is needed.",
+    )
+
+
+class CommitmentSettings(Settings):
+    """Storage commitment, relayed to the destinations that offer it."""
+
+    linger: Seconds = Field(
+        default=10,
+        description="Seconds that the association with an archive is kept open for its report.",
+    )
+    ask_again: Seconds = Field(
+        default=3600,
+        description="Seconds after which an archive that has not reported is asked again, twice "
+        "as many each time.",
+    )
+    archive_timeout: Seconds = Field(
+        default=86400,
+        description="Seconds after a request in which the archives must have reported; what is "
+        "missing then is reported as failed.",
+    )
+    report_timeout: Seconds = Field(
+        default=86400, description="Seconds for which a scanner is called with its report."
+    )
+    keep_days: Days = Field(
+        default=30, description="Days that a report which could not be delivered is kept."
+    )
 
 
 class Retention(Settings):
     """How long the log keeps what it recorded."""
 
     days: Days = Field(default=90, description="Days that an object stays in the log; 0: for ever.")
+    max_bytes: Size | None = Field(
+        default=None, description="Bytes that the log may take; then its oldest objects go."
+    )
 
 
 class LogSettings(Settings):
@@ -275,10 +418,14 @@ class Config(Settings):
         default=(), description="Where objects can be delivered to."
     )
     upstreams: tuple[Upstream, ...] = Field(
-        default=(), description="PACS for query/retrieve; today `atlas-node check` echoes them."
+        default=(), description="PACS that queries and retrievals are passed on to."
     )
     routes: tuple[Route, ...] = Field(
         default=(), description="Which objects go to which destinations."
+    )
+    query: QuerySettings = Field(
+        default=QuerySettings(),
+        description="Queries and retrievals, passed on to upstreams.",
     )
     dictionary: DictionarySettings = Field(
         default=DictionarySettings(), description="Dictionaries on top of the built-in one."
@@ -288,6 +435,10 @@ class Config(Settings):
     )
     spool: SpoolSettings = Field(
         default=SpoolSettings(), description="The durable queue of received objects."
+    )
+    commitment: CommitmentSettings = Field(
+        default=CommitmentSettings(),
+        description="Storage commitment, relayed to the destinations that offer it.",
     )
     log: LogSettings = Field(default=LogSettings(), description="The annotation log.")
     web: WebSettings = Field(default=WebSettings(), description="The viewer and its HTTP API.")

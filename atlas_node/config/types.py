@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ _UNITS = {
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
+_UID = re.compile(r"(?=.{1,64}\Z)\d+(\.\d+)+")
 _SQLITE = "sqlite:///"
 _DATABASE_URL = re.compile(r"sqlite:///(?!:memory:).+|postgresql(\+psycopg)?://.+", re.DOTALL)
 
@@ -64,6 +66,30 @@ def _name(name: str) -> str:
             "a name has 1 to 64 letters, digits, '.', '_' or '-' and begins with a letter or digit",
         )
     return name
+
+
+def _transfer_syntax(name: str) -> str:
+    """Return the UID of a transfer syntax; a private one has no name but its UID."""
+    uid = name if _UID.fullmatch(name) else _transfer_syntaxes().get(name.casefold())
+    if uid is None:
+        raise PydanticCustomError(
+            "transfer_syntax",
+            "expected a transfer syntax: its UID, or a name such as ExplicitVRLittleEndian",
+        )
+    return uid
+
+
+@cache
+def _transfer_syntaxes() -> dict[str, str]:
+    """Return the UIDs of the standard's transfer syntaxes by name and keyword, folded."""
+    from pydicom._uid_dict import UID_dictionary  # noqa: PLC0415 takes long; seldom needed
+
+    return {
+        name.casefold(): uid
+        for uid, (title, kind, _, _, keyword) in UID_dictionary.items()
+        if kind == "Transfer Syntax"
+        for name in (title, keyword)
+    }
 
 
 def _host(host: str) -> str:
@@ -130,10 +156,30 @@ def _database_url(url: str, info: ValidationInfo) -> str:
     return f"{_SQLITE}{_config_folder(info) / url.removeprefix(_SQLITE)}"
 
 
+def _hex_group(group: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{3}[13579BbDdFf]", group):
+        raise PydanticCustomError(
+            "group", 'expected an odd group of four hexadecimal digits in quotes, such as "0019"'
+        )
+    return group.lower()
+
+
+def _hex_offset(element: str) -> str:
+    if not re.fullmatch(r"(xx)?[0-9A-Fa-f]{2}", element):
+        raise PydanticCustomError(
+            "element", 'expected the element in its block in quotes, such as "xx0c"'
+        )
+    return "xx" + element[-2:].lower()
+
+
 AETitle = Annotated[str, Kind("an AE title"), AfterValidator(_ae_title)]
 Name = Annotated[str, Kind("a name"), AfterValidator(_name)]
 Host = Annotated[str, Kind("a host name or IP address"), AfterValidator(_host)]
 Network = Annotated[str, Kind("an IP address or CIDR network"), AfterValidator(_network)]
+HexGroup = Annotated[
+    str, Kind("an odd group of four hexadecimal digits"), AfterValidator(_hex_group)
+]
+HexOffset = Annotated[str, Kind("an element such as xx0c"), AfterValidator(_hex_offset)]
 Port = Annotated[int, Kind("a port, 1 to 65535"), Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Kind("a whole number from 1"), Field(strict=True, ge=1)]
 Days = Annotated[int, Kind("a whole number from 0"), Field(strict=True, ge=0)]
@@ -143,12 +189,22 @@ PduLength = Annotated[
 Seconds = Annotated[
     float, Kind("a number of seconds above 0"), Field(strict=True, gt=0, allow_inf_nan=False)
 ]
+Duration = Annotated[
+    float,
+    Kind("a number of seconds, 0 or more"),
+    Field(strict=True, ge=0, allow_inf_nan=False),
+]
 Switch = Annotated[bool, Kind("true or false"), Field(strict=True)]
 Size = Annotated[
     int, Kind("a size such as 50 GiB"), Field(strict=True, ge=1), BeforeValidator(_size)
 ]
 Patterns = Annotated[
     tuple[str, ...], Kind("a pattern or a list of patterns"), BeforeValidator(_one_or_more)
+]
+TransferSyntaxes = Annotated[
+    tuple[Annotated[str, AfterValidator(_transfer_syntax)], ...],
+    Kind("a transfer syntax or a list of them, by UID or name"),
+    BeforeValidator(_one_or_more),
 ]
 ConfigPath = Annotated[Path, Kind("a path"), AfterValidator(_in_config_folder)]
 DatabaseUrl = Annotated[str, Kind("a database URL"), AfterValidator(_database_url)]

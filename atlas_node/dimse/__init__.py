@@ -7,7 +7,8 @@ routes and log are no business of this package.
 
 from atlas_node.dimse.access import AccessList
 from atlas_node.dimse.deliver import Courier
+from atlas_node.dimse.peer import Peer
 from atlas_node.dimse.scp import StorageScp, listen
-from atlas_node.dimse.scu import Peer, echo
+from atlas_node.dimse.scu import echo
 
 __all__ = ["AccessList", "Courier", "Peer", "StorageScp", "echo", "listen"]

@@ -1,18 +1,19 @@
 """Who may call the node, and what for: the configured peers, asked for each association.
 
-`StorageScp` asks when an association is requested and again for each service. With no peers
-configured everybody who reaches the port may call.
+`StorageScp` asks when an association is requested and again for each service, the storage
+commitment relay when it has something to report. With no peers configured everybody who reaches
+the port may call.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Final, get_args
 
-from atlas_node.config import Peer
+from atlas_node.config import Peer, ReportTo, Service
 
-Service = Literal["echo", "store"]
+_EVERYTHING: Final[frozenset[Service]] = frozenset(get_args(Service))
 
 
 class AccessList:
@@ -31,14 +32,18 @@ class AccessList:
     def services(self, calling_ae: str, address: str) -> frozenset[Service]:
         """Return what a caller may ask for; nothing when it may not call at all."""
         if not self._peers:
-            return frozenset(("echo", "store"))
+            return _EVERYTHING
+        return frozenset().union(*(it.services for it in self._entries(calling_ae, address)))
+
+    def report_to(self, calling_ae: str, address: str) -> ReportTo | None:
+        """Return where a caller takes reports in associations of ours; None when nowhere."""
+        found = (it.report_to for it in self._entries(calling_ae, address) if it.report_to)
+        return next(found, None)
+
+    def _entries(self, calling_ae: str, address: str) -> Iterator[Peer]:
         caller = ipaddress.ip_address(address.partition("%")[0])
         if isinstance(caller, ipaddress.IPv6Address) and caller.ipv4_mapped:
             caller = caller.ipv4_mapped
-        return frozenset().union(
-            *(
-                peer.services
-                for peer, network in self._peers
-                if peer.ae_title == calling_ae.strip() and (network is None or caller in network)
-            )
-        )
+        for peer, network in self._peers:
+            if peer.ae_title == calling_ae.strip() and (network is None or caller in network):
+                yield peer

@@ -3,11 +3,14 @@
 A worker runs one `Courier` for each destination, in a thread of its own, so that one that is
 slow or down holds up nothing but itself. Three things can go wrong, and each has its own cure:
 
-- The destination cannot be reached: everything for it waits in its order, for as long as it
-  takes. No object is to blame and none is counted a try.
+- The destination cannot be reached, or our disk cannot be read: everything for it waits in its
+  order, for as long as it takes. No object is to blame and none is counted a try.
 - It is out of resources (A7xx) or the association breaks while an object is sent: the object
   waits and so does the destination, but another object goes next, as this one may be the cause.
+  One that is out of resources for this object alone, and stores others, refuses it.
 - It refuses an object: that object is tried again later and is dead after `retry.max_tries`.
+
+An object that waits holds back those of its series that arrived after it (`setbacks`).
 """
 
 from __future__ import annotations
@@ -16,23 +19,20 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from atlas_node.annotate import Annotator
+from atlas_node.annotate import Annotation, Annotator
 from atlas_node.config import Destination, NodeSettings, Retry
-from atlas_node.dimse.presentation import deliverable_as
-from atlas_node.dimse.scu import (
-    AssociationLostError,
-    ContextRefusedError,
-    KeptAssociation,
-    Peer,
-    Syntax,
-)
+from atlas_node.dimse.peer import Peer
+from atlas_node.dimse.presentation import forms, may_be_sent
+from atlas_node.dimse.scu import ContextRefusedError, KeptAssociation
+from atlas_node.dimse.setbacks import Setbacks
 from atlas_node.dimse.status import SUCCESS, Verdict, describe, verdict
-from atlas_node.errors import PeerError, SpoolError
-from atlas_node.model import DeliveryStatus, Policy
+from atlas_node.dimse.transport.established import AssociationLostError
+from atlas_node.errors import AtlasError, DamagedObjectError, PeerError, SpoolError
+from atlas_node.model import DeliveryStatus
 from atlas_node.spool import Delivery, Spool
 
 _JITTER: Final = 0.2
@@ -47,13 +47,13 @@ def backoff(retry: Retry, failures: int) -> float:
     return delay * random.uniform(1 - _JITTER, 1)  # noqa: S311
 
 
-def _forms(syntaxes: Sequence[Syntax], policy: Policy) -> list[Syntax]:
-    """Return every form in which objects of `syntaxes` can be sent, the best of each first."""
-    return [
-        (sop_class, form)
-        for sop_class, transfer_syntax in syntaxes
-        for form in deliverable_as(transfer_syntax, policy)
-    ]
+class _NotAllowedError(AtlasError):
+    """The configuration lets an object be sent in no form that it can have."""
+
+    def __init__(self, destination: Destination) -> None:
+        super().__init__(
+            f"it has no form in one of the transfer_syntaxes of destination {destination.name}"
+        )
 
 
 class Courier:
@@ -89,6 +89,7 @@ class Courier:
         self._busy = False
         self._failures = 0
         self._rest_until = 0.0
+        self._setbacks = Setbacks()
         self._thread = threading.Thread(
             target=self._run, name=f"courier-{destination.name}", daemon=True
         )
@@ -111,13 +112,12 @@ class Courier:
         return time.monotonic() < self._rest_until or not self._spool.due(self.destination.name)
 
     def _run(self) -> None:
-        used = time.monotonic()
+        used, idle = time.monotonic(), _WAIT
         while not self._stopping.is_set():
             rest = self._rest_until - time.monotonic()
             if rest > 0:
                 self._stopping.wait(rest)
                 continue
-            idle = self.destination.idle_timeout if self._association.is_open else _WAIT
             delivery = self._spool.take(
                 self.destination.name, max(0.0, used + idle - time.monotonic())
             )
@@ -125,45 +125,90 @@ class Courier:
                 self._busy = True
                 self._deliver(delivery)
                 self._busy = False
-                used = time.monotonic()
+                used, idle = time.monotonic(), self.destination.idle_timeout
             elif time.monotonic() - used >= idle:
                 self._association.close()
-                used = time.monotonic()
+                used, idle = time.monotonic(), _WAIT
         self._association.close()
 
     def _deliver(self, delivery: Delivery) -> None:
         """Send one object and settle its delivery, whatever happens."""
         envelope = delivery.entry.envelope
-        policy = delivery.recipient.policy
+        annotation: Annotation | None = None
         try:
-            ahead = self._spool.syntaxes_ahead(self.destination.name)
-            wanted = _forms([(envelope.sop_class_uid, envelope.transfer_syntax_uid)], policy)
-            _, taken = self._association.takes(wanted, _forms(ahead, policy))
-            annotation = self._annotator().annotate(
-                self._spool.read(delivery.entry), envelope.transfer_syntax_uid, policy, taken
-            )
+            taken = self._negotiate(delivery)
+            annotation = self._annotate(delivery, taken)
+            if self._held_back(delivery, annotation):
+                return
             # Where it cannot be re-encoded, the object goes out in the form in which it came.
             syntax = (envelope.sop_class_uid, annotation.transfer_syntax_uid)
+            if not may_be_sent(syntax[1], self.destination):
+                raise _NotAllowedError(self.destination)
             status, comment = self._association.store(
                 syntax, envelope.sop_instance_uid, annotation.pieces
             )
-        except SpoolError as error:
-            self._settle(delivery, DeliveryStatus.DEAD, str(error))
+        except (DamagedObjectError, _NotAllowedError) as error:
+            self._failed(delivery, str(error), annotation, dead=True)
         except ContextRefusedError as error:
-            self._refused(delivery, str(error))
+            self._failed(delivery, str(error), annotation)
         except AssociationLostError as error:
-            self._refused(delivery, str(error))
+            self._failed(delivery, str(error), annotation)
             self._let_rest(str(error))
-        except PeerError as error:
-            self._unreachable(delivery, str(error))
+        except (PeerError, SpoolError) as error:
+            self._not_tried(delivery, str(error))
         except Exception as error:
             # A fault of ours in one object must not end the thread that all others wait for.
             _logger.exception("delivery of %s failed", delivery.entry.object_id)
-            self._refused(delivery, f"internal error: {type(error).__name__}")
+            self._failed(delivery, f"internal error: {type(error).__name__}", annotation)
         else:
-            self._answered(delivery, status, comment)
+            self._answered(delivery, status, comment, annotation)
 
-    def _answered(self, delivery: Delivery, status: int, comment: str) -> None:
+    def _negotiate(self, delivery: Delivery) -> str:
+        """Return the transfer syntax in which the destination takes an object."""
+        envelope, policy = delivery.entry.envelope, delivery.recipient.policy
+        as_received = (envelope.sop_class_uid, envelope.transfer_syntax_uid)
+        wanted = forms([as_received], policy, self.destination)
+        if not wanted:
+            raise _NotAllowedError(self.destination)
+        _, taken = self._association.takes(
+            wanted,
+            lambda: forms(
+                self._spool.syntaxes_ahead(self.destination.name), policy, self.destination
+            ),
+        )
+        return taken
+
+    def _annotate(self, delivery: Delivery, deliver_as: str) -> Annotation:
+        return self._annotator().annotate(
+            self._spool.read(delivery.entry),
+            delivery.entry.envelope.transfer_syntax_uid,
+            delivery.recipient.policy,
+            deliver_as,
+        )
+
+    def _held_back(self, delivery: Delivery, annotation: Annotation) -> bool:
+        """Put an object back when one of its series that came before it must be sent first."""
+        series = annotation.identity.series_instance_uid
+        while first := self._setbacks.ahead_of(delivery.entry.object_id, series):
+            if self._spool.hold_back(delivery, first):
+                return True
+            self._setbacks.ended(first)
+        return False
+
+    def _series(self, delivery: Delivery, annotation: Annotation | None) -> str:
+        """Return the series of an object that failed; empty where it cannot be read."""
+        try:
+            if annotation is None:
+                as_received = delivery.entry.envelope.transfer_syntax_uid
+                annotation = self._annotate(delivery, as_received)
+            return annotation.identity.series_instance_uid
+        except Exception:
+            _logger.debug("%s has no series to be read", delivery.entry.object_id)
+            return ""
+
+    def _answered(
+        self, delivery: Delivery, status: int, comment: str, annotation: Annotation
+    ) -> None:
         detail = describe(status, comment)
         meaning = verdict(status)
         if meaning is not Verdict.LATER:
@@ -173,23 +218,49 @@ class Courier:
                 _logger.warning(
                     "%s took %s with a warning: %s", self._peer, delivery.entry.object_id, detail
                 )
-            self._settle(delivery, DeliveryStatus.SENT, detail)
-        elif meaning is Verdict.LATER:
-            self._settle(delivery, DeliveryStatus.FAILED, detail)
-            self._let_rest(f"{self._peer}: {detail}")
+            self._setbacks.ended(delivery.entry.object_id, stored=True)
+            self._settle(delivery, DeliveryStatus.SENT, detail, annotation)
+        elif meaning is Verdict.REFUSED:
+            self._failed(delivery, f"{self._peer}: {detail}", annotation)
+        elif self._setbacks.others_stored(delivery.entry.object_id):
+            self._failed(delivery, f"{self._peer}: {detail}, but it stores others", annotation)
         else:
-            self._refused(delivery, f"{self._peer}: {detail}")
+            self._failed(delivery, f"{self._peer}: {detail}", annotation, dead=False)
+            self._let_rest(f"{self._peer}: {detail}")
 
-    def _refused(self, delivery: Delivery, detail: str) -> None:
-        dead = delivery.record.tries + 1 >= self.destination.retry.max_tries
+    def _failed(
+        self,
+        delivery: Delivery,
+        detail: str,
+        annotation: Annotation | None,
+        *,
+        dead: bool | None = None,
+    ) -> None:
+        """Settle a delivery that failed; its tries say whether it is dead where `dead` does not."""
+        object_id = delivery.entry.object_id
+        if dead is None:
+            dead = delivery.record.tries + 1 >= self.destination.retry.max_tries
+        series = self._series(delivery, annotation)
+        if dead:
+            self._setbacks.ended(object_id)
+            self._setbacks.give_up_order(series)
+        else:
+            self._setbacks.failed(object_id, series)
         _logger.log(
             logging.ERROR if dead else logging.WARNING,
-            "%s to %s: %s%s", delivery.entry.object_id, self.destination.name, detail,
+            "%s to %s: %s%s", object_id, self.destination.name, detail,
             "; the delivery is dead" if dead else "",
         )  # fmt: skip
-        self._settle(delivery, DeliveryStatus.DEAD if dead else DeliveryStatus.FAILED, detail)
+        status = DeliveryStatus.DEAD if dead else DeliveryStatus.FAILED
+        self._settle(delivery, status, detail, annotation)
 
-    def _settle(self, delivery: Delivery, status: DeliveryStatus, detail: str) -> None:
+    def _settle(
+        self,
+        delivery: Delivery,
+        status: DeliveryStatus,
+        detail: str,
+        annotation: Annotation | None,
+    ) -> None:
         now = time.time()
         tries = delivery.record.tries + 1
         next_try = None
@@ -203,9 +274,9 @@ class Courier:
             detail=detail,
             next_try_at=next_try,
         )
-        self._spool.settle(delivery, record)
+        self._spool.settle(delivery, record, annotation=annotation)
 
-    def _unreachable(self, delivery: Delivery, detail: str) -> None:
+    def _not_tried(self, delivery: Delivery, detail: str) -> None:
         self._let_rest(detail)
         now = time.time()
         record = replace(

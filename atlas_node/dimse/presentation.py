@@ -8,7 +8,7 @@ that does not: in an implicit VR stream no private element has a VR.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydicom.uid import (
     UID,
@@ -18,7 +18,11 @@ from pydicom.uid import (
 )
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
+from atlas_node.config import Destination
 from atlas_node.model import Policy
+
+Syntax = tuple[str, str]
+"""A SOP class and a transfer syntax: what one presentation context is negotiated for."""
 
 _LAST = (ImplicitVRLittleEndian, ExplicitVRBigEndian)
 
@@ -31,8 +35,10 @@ def preferred(proposed: Sequence[UID]) -> list[UID]:
 def put_in_order(request: A_ASSOCIATE) -> None:
     """Put the proposal of every presentation context of an association request into our order."""
     for context in request.presentation_context_definition_list:
-        if len(context.transfer_syntax) > 1:
-            context.transfer_syntax = [*preferred(context.transfer_syntax)]
+        syntaxes = context.transfer_syntax
+        if len(syntaxes) > 1 and syntaxes[0] in _LAST:
+            # Past the property, which looks at each UID again.
+            context._transfer_syntax = preferred(syntaxes)
 
 
 def deliverable_as(transfer_syntax_uid: str, policy: Policy) -> list[str]:
@@ -48,3 +54,19 @@ def deliverable_as(transfer_syntax_uid: str, policy: Policy) -> list[str]:
     if transfer_syntax_uid == explicit:
         return [explicit, implicit]
     return [transfer_syntax_uid]
+
+
+def forms(syntaxes: Iterable[Syntax], policy: Policy, destination: Destination) -> list[Syntax]:
+    """Return the forms in which a destination may be sent such objects, the best of each first."""
+    return [
+        (sop_class, form)
+        for sop_class, transfer_syntax in syntaxes
+        for form in deliverable_as(transfer_syntax, policy)
+        if may_be_sent(form, destination)
+    ]
+
+
+def may_be_sent(transfer_syntax_uid: str, destination: Destination) -> bool:
+    """Whether the configuration lets a destination be sent objects in a transfer syntax."""
+    only = destination.transfer_syntaxes
+    return not only or transfer_syntax_uid in only

@@ -1,8 +1,9 @@
-"""The service class provider: answers C-ECHO and receives objects by C-STORE.
+"""The service class provider: who may associate, and what C-ECHO and C-STORE are answered.
 
 Every storage SOP class is taken, unknown and private ones too, in whatever transfer syntax the
-sender prefers. The data set is handed on as it came and is never decoded here. The rule: 0x0000
-is answered only after the callable that takes objects has returned.
+sender prefers. A receiver process has one `StorageScp`, on the socket that all of them share. The
+rule: the access list is asked for each association and again for each request, because it may
+have changed.
 """
 
 from __future__ import annotations
@@ -11,34 +12,35 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydicom.dataset import Dataset
 from pynetdicom import evt
-from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from atlas_node.config import NodeSettings
-from atlas_node.dimse.access import AccessList, Service
+from atlas_node.config import NodeSettings, Service
+from atlas_node.dimse.access import AccessList
+from atlas_node.dimse.commitment.provider import CommitmentProvider
 from atlas_node.dimse.presentation import put_in_order
 from atlas_node.dimse.settings import application_entity
-from atlas_node.dimse.status import (
-    CANNOT_UNDERSTAND,
-    NOT_AUTHORIZED,
-    SUCCESS,
-    answer,
-    refusal,
-)
+from atlas_node.dimse.status import CANNOT_UNDERSTAND, NOT_AUTHORIZED, SUCCESS, Answer
+from atlas_node.dimse.storage import ObjectReceiver, RefusedStore, StoreOperation
 from atlas_node.dimse.tls import server_context
-from atlas_node.dimse.transport import SharedSocketServer
-from atlas_node.errors import ConfigurationError, SpoolError, SpoolFullError
+from atlas_node.dimse.transport.acceptor import AcceptedAssociation
+from atlas_node.dimse.transport.served_request import ServedRequest
+from atlas_node.dimse.transport.server import SharedSocketServer
+from atlas_node.dimse.transport.services import Operation, Requestor, requestor_of
+from atlas_node.errors import ConfigurationError
 from atlas_node.model import Envelope
 
-Receive = Callable[[Envelope, memoryview], str]
+if TYPE_CHECKING:
+    from atlas_node.dimse.relay.service import QueryRelay
 
 _BACKLOG: Final = 128
 _POLL: Final = 0.1
+_RESTING: Final = 1.0
+"""Seconds without a message after which a drain ends an association."""
+_LONGEST_UID: Final = 64
 _CALLING_AE_NOT_RECOGNISED: Final = (0x01, 0x01, 0x03)
 
 _logger = logging.getLogger(__name__)
@@ -80,14 +82,15 @@ class StorageScp:
     ----------
     node : NodeSettings
     listener : socket.socket
-        From `listen`; shared with the other workers.
-    receive : callable
-        Takes the envelope and the encoded data set of an object and returns its identifier when
-        it is durable; what it raises becomes the sender's status.
+        From `listen`; shared with the other receivers.
+    receiver : ObjectReceiver
+        Takes the objects.
     access : AccessList
         Who may call.
-    max_object_bytes : int
-        Longest data set that is received.
+    commitment : CommitmentProvider or None
+        Serves storage commitment; None: it is not offered.
+    queries : QueryRelay or None
+        Serves query and retrieve; None: they are not offered. May be set anew at any time.
 
     Raises
     ------
@@ -99,12 +102,15 @@ class StorageScp:
         self,
         node: NodeSettings,
         listener: socket.socket,
-        receive: Receive,
+        receiver: ObjectReceiver,
         access: AccessList,
-        max_object_bytes: int,
+        commitment: CommitmentProvider | None = None,
+        queries: QueryRelay | None = None,
     ) -> None:
         self.access = access
-        self._receive = receive
+        self.queries = queries
+        self._commitment = commitment
+        self._receiver = receiver
         ae = application_entity(node, node.ae_title)
         ae.maximum_pdu_size = node.max_pdu
         ae.maximum_associations = -(-node.max_associations // node.workers)
@@ -112,19 +118,23 @@ class StorageScp:
         self._server = SharedSocketServer(
             ae,
             listener,
-            max_object_bytes,
+            self,
             server_context(node.tls) if node.tls else None,
             [
                 (evt.EVT_REQUESTED, self._on_requested),
                 (evt.EVT_REJECTED, self._on_rejected),
-                (evt.EVT_ABORTED, self._on_aborted),
-                (evt.EVT_C_ECHO, self._on_echo),
-                (evt.EVT_C_STORE, self._on_store),
+                (evt.EVT_N_ACTION, self._on_commitment),
+                (evt.EVT_N_EVENT_REPORT, self._on_commitment),
             ],
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="scp", daemon=True
         )
+
+    @property
+    def longest_identifier(self) -> int:
+        """Bytes that the identifier of a query may have; 0: there are no queries."""
+        return self.queries.longest_identifier if self.queries is not None else 0
 
     def start(self) -> None:
         """Begin to accept associations."""
@@ -133,6 +143,8 @@ class StorageScp:
     def stop(self, deadline: float) -> None:
         """Accept nothing new, let open associations end, and abort those left at `deadline`.
 
+        An association on which nothing happens is not waited for.
+
         Parameters
         ----------
         deadline : float
@@ -140,82 +152,89 @@ class StorageScp:
         """
         self._server.shutdown()
         # A connection on which nobody has asked for an association has nothing to end.
-        while self._established() and time.monotonic() < deadline:
+        while (open_ := self._established()) and time.monotonic() < deadline:
+            for assoc in open_:
+                if assoc.resting_for() > _RESTING:
+                    self._abort(assoc)
             time.sleep(_POLL)
         for assoc in self._established():
-            _logger.warning("association with %s aborted: the node stops", _caller(assoc))
-            assoc.abort(block=False)
+            self._abort(assoc)
+            assoc.dul.stop_reading()
 
-    def _established(self) -> list[Any]:
+    def echo(self, requestor: Requestor) -> Answer:
+        """Answer a C-ECHO request."""
+        return Answer(SUCCESS if self._may(requestor, "echo") else NOT_AUTHORIZED)
+
+    def store(
+        self, requestor: Requestor, sop_class_uid: str, sop_instance_uid: str, transfer_syntax: str
+    ) -> Operation:
+        """Begin the operation of a C-STORE request."""
+        if not self._may(requestor, "store"):
+            return RefusedStore(Answer(NOT_AUTHORIZED, "this AE may not store here"))
+        for name, uid in ("class", sop_class_uid), ("instance", sop_instance_uid):
+            if not 0 < len(uid) <= _LONGEST_UID:
+                why = f"an Affected SOP {name.title()} UID of {len(uid)} characters"
+                _logger.warning("C-STORE from %s refused with 0xC000: %s", requestor, why)
+                return RefusedStore(Answer(CANNOT_UNDERSTAND, why))
+        envelope = Envelope(
+            received_at=time.time(),
+            calling_ae=requestor.calling_ae,
+            called_ae=requestor.called_ae,
+            peer=requestor.address,
+            sop_class_uid=sop_class_uid,
+            sop_instance_uid=sop_instance_uid,
+            transfer_syntax_uid=transfer_syntax,
+        )
+        return StoreOperation(self._receiver, requestor, envelope)
+
+    def query(self, request: ServedRequest) -> None:
+        """Answer a C-FIND, C-GET or C-MOVE request."""
+        queries, requestor = self.queries, request.requestor
+        if queries is None:
+            request.respond(NOT_AUTHORIZED, comment="there is no upstream")
+            return
+        queries.serve(request, self.access.services(requestor.calling_ae, requestor.address))
+
+    def _established(self) -> list[AcceptedAssociation]:
         return [assoc for assoc in self._server.active_associations if assoc.is_established]
+
+    def _abort(self, assoc: AcceptedAssociation) -> None:
+        _logger.warning("association with %s aborted: the node stops", requestor_of(assoc))
+        assoc.abort(block=False)
 
     def _on_requested(self, event: evt.Event) -> None:
         assoc = event.assoc
-        request: Any = assoc.requestor.primitive
-        if not self.access.services(request.calling_ae_title, assoc.requestor.address):
+        requestor = requestor_of(assoc)
+        services = self.access.services(requestor.calling_ae, requestor.address)
+        if not services:
             _logger.warning(
-                "association from %a (%s) rejected: no peer in the configuration has this AE "
-                "title and address", request.calling_ae_title, assoc.requestor.address,
+                "association from %s rejected: no peer in the configuration has this AE "
+                "title and address", requestor,
             )  # fmt: skip
             assoc.acse.send_reject(*_CALLING_AE_NOT_RECOGNISED)
             assoc.kill()
             return
+        request: Any = assoc.requestor.primitive
         put_in_order(request)
+        if self._commitment is not None:
+            self._commitment.negotiate(assoc)
+        if self.queries is not None:
+            self.queries.negotiate(cast(AcceptedAssociation, assoc), services)
+
+    def _on_commitment(self, event: evt.Event) -> tuple[Dataset | int, None]:
+        may = self._may(requestor_of(event.assoc), "commit")
+        if self._commitment is None or not may:
+            return NOT_AUTHORIZED, None
+        return self._commitment.serve(event), None
 
     def _on_rejected(self, event: evt.Event) -> None:
         _logger.warning(
             "association from %s rejected: %d are open (node.max_associations for this worker)",
-            _caller(event.assoc), event.assoc.ae.maximum_associations,
+            requestor_of(event.assoc), event.assoc.ae.maximum_associations,
         )  # fmt: skip
 
-    def _on_aborted(self, event: evt.Event) -> None:
-        if event.assoc.dimse.message is not None:
-            _logger.warning(
-                "association with %s ended in the middle of a message: nothing of it is kept",
-                _caller(event.assoc),
-            )
-
-    def _on_echo(self, event: evt.Event) -> int:
-        return SUCCESS if self._may(event.assoc, "echo") else NOT_AUTHORIZED
-
-    def _on_store(self, event: evt.Event) -> Dataset | int:
-        assoc: Any = event.assoc
-        request: Any = event.request
-        if not self._may(assoc, "store"):
-            return answer(NOT_AUTHORIZED, "this AE may not store here")
-        data = request.DataSet.getbuffer() if request.DataSet else memoryview(b"")
-        if not len(data):
-            _logger.warning("C-STORE without a data set from %s refused", _caller(assoc))
-            return answer(CANNOT_UNDERSTAND, "no data set")
-        envelope = Envelope(
-            received_at=time.time(),
-            calling_ae=assoc.requestor.ae_title.strip(),
-            called_ae=assoc.requestor.primitive.called_ae_title.strip(),
-            peer=assoc.requestor.address,
-            sop_class_uid=str(request.AffectedSOPClassUID),
-            sop_instance_uid=str(request.AffectedSOPInstanceUID),
-            transfer_syntax_uid=str(event.context.transfer_syntax),
-        )
-        try:
-            self._receive(envelope, data)
-        except SpoolFullError as error:
-            return refusal(error)  # the spool has said so, once for many objects
-        except SpoolError as error:
-            _logger.error("object from %s refused with 0xA700: %s", _caller(assoc), error)
-            return refusal(error)
-        except Exception as error:
-            _logger.exception("object from %s refused with 0x0110", _caller(assoc))
-            return refusal(error)
-        return SUCCESS
-
-    def _may(self, assoc: Association, service: Service) -> bool:
-        allowed = self.access.services(assoc.requestor.ae_title, assoc.requestor.address)
-        if service in allowed:
+    def _may(self, requestor: Requestor, service: Service) -> bool:
+        if service in self.access.services(requestor.calling_ae, requestor.address):
             return True
-        _logger.warning("%s refused for %s", service, _caller(assoc))
+        _logger.warning("%s refused for %s", service, requestor)
         return False
-
-
-def _caller(assoc: Association) -> str:
-    """Name the peer of an association, escaped: an AE title is whatever the peer says."""
-    return f"{assoc.requestor.ae_title!a} ({assoc.requestor.address})"

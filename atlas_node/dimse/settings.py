@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Final
 
 import pydicom.config
@@ -29,7 +30,12 @@ def apply() -> None:
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
     logging.getLogger("pynetdicom").setLevel(_SILENT)
-    # pydicom reads command sets only; its warnings quote what the peer sent.
+    # pydicom reads command sets and the data sets of storage commitment; its warnings quote what
+    # the peer sent.
+    logging.getLogger("pydicom").setLevel(_SILENT)
+    warnings.filterwarnings("ignore", module=r"pydicom\.")
+    # VRs come from the node's own dictionary and from nowhere else.
+    pydicom.config.replace_un_with_known_vr = False
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
 

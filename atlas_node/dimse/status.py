@@ -5,6 +5,7 @@ Statuses of C-STORE are in PS3.4 B.2.3, general ones in PS3.7 annex C.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -14,12 +15,26 @@ from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 from atlas_node.errors import SpoolError, SpoolFullError
 
 SUCCESS: Final = 0x0000
+NO_SUCH_CONTEXT: Final = 0x0122
+"""Refused: SOP class not supported (PS3.7 C.5)."""
 NOT_AUTHORIZED: Final = 0x0124
 PROCESSING_FAILURE: Final = 0x0110
 OUT_OF_RESOURCES: Final = 0xA700
 CANNOT_UNDERSTAND: Final = 0xC000
 
 _COMMENT_LENGTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a response says: a status, and for a failure why."""
+
+    status: int
+    comment: str = ""
+
+    def __post_init__(self) -> None:
+        # A comment is an LO (PS3.7 C.5).
+        object.__setattr__(self, "comment", self.comment[:_COMMENT_LENGTH])
 
 
 class Verdict(Enum):
@@ -39,13 +54,13 @@ def answer(status: int, comment: str = "") -> Dataset:
     return response
 
 
-def refusal(error: Exception) -> Dataset:
+def refusal(error: Exception) -> Answer:
     """Return the answer to a C-STORE request that `error` kept from being accepted."""
     if isinstance(error, SpoolFullError):
-        return answer(OUT_OF_RESOURCES, "the spool is full")
+        return Answer(OUT_OF_RESOURCES, "the spool is full")
     if isinstance(error, SpoolError):
-        return answer(OUT_OF_RESOURCES, "the spool cannot be written")
-    return answer(PROCESSING_FAILURE, "internal error")
+        return Answer(OUT_OF_RESOURCES, "the spool cannot be written")
+    return Answer(PROCESSING_FAILURE, "internal error")
 
 
 def verdict(status: int) -> Verdict:
@@ -68,5 +83,5 @@ def describe(status: int, comment: str = "") -> str:
     if meaning:
         text += f" {meaning}"
     if comment:
-        text += f": {ascii(comment)[1:-1]}"
+        text += f": {ascii(comment[:_COMMENT_LENGTH])[1:-1]}"
     return text

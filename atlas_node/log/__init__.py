@@ -5,11 +5,13 @@ a `LogFilter`. docs/log.md describes its tables.
 """
 
 from atlas_node.log.display import value_text, visible
+from atlas_node.log.facts import Facts
 from atlas_node.log.filters import LogFilter, parse_since, parse_status, parse_tag
 from atlas_node.log.queries import LoggedElement, LoggedObject, Totals
 from atlas_node.log.store import LogStore
 
 __all__ = [
+    "Facts",
     "LogFilter",
     "LogStore",
     "LoggedElement",

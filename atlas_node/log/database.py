@@ -10,13 +10,25 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -25,6 +37,11 @@ from sqlalchemy.pool import QueuePool
 from atlas_node.errors import LogError
 
 BUSY_SECONDS = 30
+_CHUNK = 500  # rows in one query; SQLite takes 32,766 parameters
+_CACHE_KIB = 16_384
+_PAGE_BYTES = 8192
+_WAL_BYTES = 64 * 2**20
+_ROW_BYTES = 28  # what PostgreSQL adds to a row
 _WRITE_LOCK = 0x41544C4153  # "ATLAS": the key of our advisory lock in PostgreSQL
 
 # What SQLite says, and what the user can do about it.
@@ -68,11 +85,13 @@ class Database:
             self.place = str(path)
             _prepare_file(path, read_only=read_only)
             self._engine = _sqlite_engine(path, read_only=read_only)
+            self._readers = self._engine
             if not read_only:
                 self._use_wal()
         elif parsed.get_backend_name() == "postgresql":
             self.place = parsed.render_as_string(hide_password=True)
             self._engine = _postgresql_engine(parsed, read_only=read_only)
+            self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ")
         else:
             raise LogError(
                 f"log.url: cannot keep a log in {parsed.drivername}: "
@@ -81,8 +100,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection for queries; in SQLite they all see the log as the first one did."""
-        with self._one_line_errors(), self._engine.connect() as connection:
+        """Give a connection for queries, which all see the log as the first one did."""
+        with self._one_line_errors(), self._readers.connect() as connection:
             yield connection
 
     @contextmanager
@@ -94,6 +113,38 @@ class Database:
                 if writer.dialect.name == "postgresql":
                     writer.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
                 yield writer
+
+    def used_bytes(self, tables: Iterable[Table]) -> int:
+        """Return the bytes in use: in SQLite those of the file, in PostgreSQL those of the rows.
+
+        Space that deleted rows have left free for others does not count.
+        """
+        with self.reading() as connection:
+            if connection.dialect.name == "sqlite":
+                pages, free, size = (
+                    connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                    for name in ("page_count", "freelist_count", "page_size")
+                )
+                return int((pages - free) * size)
+            total = 0
+            for table in tables:
+                row = func.pg_column_size(literal_column(f"{table.name}.*"))
+                query = select(func.sum(row), func.count()).select_from(table)
+                columns, count = connection.execute(query).one()
+                total += int(columns or 0) + count * _ROW_BYTES
+            return total
+
+    def give_back(self) -> None:
+        """Give free space at the end of the file back to the disk, where the database can."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._one_line_errors():
+            connection = self._engine.raw_connection()
+            try:
+                # A plain execute would take one step of it, which is one page.
+                connection.cursor().executescript("PRAGMA incremental_vacuum")
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Close every connection."""
@@ -116,7 +167,11 @@ class Database:
                 try:
                     connection = self._engine.raw_connection()
                     try:
-                        connection.cursor().execute("PRAGMA journal_mode=WAL")
+                        cursor = connection.cursor()
+                        # These two count only while the file is empty.
+                        cursor.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+                        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+                        cursor.execute("PRAGMA journal_mode=WAL")
                     finally:
                         connection.close()
                 except sqlite3.OperationalError as error:
@@ -125,6 +180,13 @@ class Database:
                     time.sleep(0.05)
                 else:
                     return
+
+
+def chunks(things: Iterable[Any]) -> Iterator[list[Any]]:
+    """Part what one query cannot take at once."""
+    everything = list(things)
+    for start in range(0, len(everything), _CHUNK):
+        yield everything[start : start + _CHUNK]
 
 
 def insert_or_update(connection: Connection, table: Table, *, newer: str) -> Insert:
@@ -178,6 +240,8 @@ def _sqlite_engine(path: Path, *, read_only: bool) -> Engine:
         try:
             # With WAL, NORMAL loses no commit to a killed process, only to a failing machine.
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+            connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
         except BaseException:
             connection.close()
             raise

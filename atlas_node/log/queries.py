@@ -2,40 +2,32 @@
 
 `LogStore` runs these functions on a connection it opens. Pages follow the number of an object
 (`LoggedObject.seq`) or the cursor of an element, never an offset, so that what arrives meanwhile
-moves nothing.
+moves nothing. Runs are found first, then their objects, then the elements of these.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    and_,
-    func,
-    or_,
-    select,
-    tuple_,
-)
+from sqlalchemy import Connection, Row, func, or_, select
 
+from atlas_node.log import conditions
+from atlas_node.log.content import Content
+from atlas_node.log.database import chunks
 from atlas_node.log.filters import LogFilter
 from atlas_node.log.schema import (
-    STATUS_CODES,
-    STATUS_OF_CODE,
-    definitions,
+    AGAIN_OF_CODE,
+    COUNTS,
+    Again,
+    counters,
     deliveries,
-    elements,
-    facts,
+    findings,
+    layouts,
     objects,
-    paths,
-    reasons,
-    values,
+    runs,
+    series,
 )
 from atlas_node.model import (
     AnnotatedObject,
@@ -48,6 +40,18 @@ from atlas_node.model import (
 )
 
 _OBJECTS_AT_ONCE = 20
+_MOST_OBJECTS_AT_ONCE = 500
+_MANY_ELEMENTS = 1000
+_ALL_COLUMNS = (
+    *objects.columns, runs.c.layout_id,
+    *(column for column in series.columns if column.name not in ("id", "digest")),
+    *(layouts.c[name] for name in COUNTS),
+)  # fmt: skip
+_ALL_TABLES = (
+    objects.join(runs, runs.c.id == objects.c.run_id)
+    .join(series, series.c.id == runs.c.series_id)
+    .join(layouts, layouts.c.id == runs.c.layout_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,15 @@ class LoggedObject:
         was asked for.
     deliveries : tuple of DeliveryRecord
         By destination.
+    again : "", "same" or "other"
+        Whether an earlier object in the log had its SOP Instance UID, with the same bytes or with
+        others.
     """
 
     seq: int
     object: AnnotatedObject
     deliveries: tuple[DeliveryRecord, ...]
+    again: Again = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +107,33 @@ class Totals:
     by_status: dict[ElementStatus, int]
 
 
+def known(connection: Connection, object_ids: Sequence[str]) -> frozenset[str]:
+    """Return those of the objects that the log has."""
+    found: set[str] = set()
+    for chunk in chunks(object_ids):
+        query = select(objects.c.object_id).where(objects.c.object_id.in_(chunk))
+        found.update(connection.execute(query).scalars())
+    return frozenset(found)
+
+
 def objects_page(
     connection: Connection, wanted: LogFilter, limit: int, before: int | None
 ) -> tuple[LoggedObject, ...]:
     """Return the newest objects that fit, newest first; only those with ``seq < before``."""
-    query = select(objects).where(*_object_conditions(wanted), *_of_elements(wanted))
-    if before is not None:
-        query = query.where(objects.c.seq < before)
-    rows = connection.execute(query.order_by(objects.c.seq.desc()).limit(limit)).all()
-    delivered = _deliveries(connection, [row.object_id for row in rows])
-    return tuple(
-        LoggedObject(row.seq, _object(row), delivered.get(row.object_id, ())) for row in rows
-    )
+    rows = _objects(connection, _newest(connection, wanted, limit, before))
+    delivered = _deliveries(connection, [row.seq for row in rows])
+    return tuple(_logged_object(row, delivered) for row in rows)
 
 
 def one_object(connection: Connection, object_id: str) -> LoggedObject | None:
     """Return an object with all its elements in their order, or None."""
-    row = connection.execute(select(objects).where(objects.c.object_id == object_id)).one_or_none()
+    query = select(*_ALL_COLUMNS).select_from(_ALL_TABLES)
+    row = connection.execute(query.where(objects.c.object_id == object_id)).one_or_none()
     if row is None:
         return None
-    query = _element_columns().where(elements.c.object_seq == row.seq)
-    found = connection.execute(query.order_by(paths.c.position, facts.c.id)).all()
-    records = tuple(_element(element) for element in found)
-    delivered = _deliveries(connection, [object_id])
-    return LoggedObject(row.seq, _object(row, records), delivered.get(object_id, ()))
+    content = Content(connection)
+    records = content.records(row, content.places(row, None))
+    return _logged_object(row, _deliveries(connection, [row.seq]), tuple(records))
 
 
 def elements_page(
@@ -131,50 +142,53 @@ def elements_page(
     """Return elements of the newest objects first, in their order within each object.
 
     `before` is the cursor of the last element of the page that came before. Objects are looked
-    for first, a few at a time, and then their elements: one query over all would read and sort
-    every element that fits, however few are wanted.
+    for first, a few at a time, and then their elements.
     """
     found: list[LoggedElement] = []
-    seqs = select(objects.c.seq).where(*_object_conditions(wanted), *_of_elements(wanted))
-    seqs = seqs.order_by(objects.c.seq.desc()).limit(_OBJECTS_AT_ONCE)
-    upto = None if before is None else before[0]
+    fitting = _fitting(connection, wanted)
+    content = Content(connection)
+    upto = None if before is None else before[0] + 1
+    at_once = _OBJECTS_AT_ONCE
     while len(found) < limit:
-        query = seqs if upto is None else seqs.where(objects.c.seq <= upto)
-        numbers = connection.execute(query).scalars().all()
-        if not numbers:
+        rows = _objects(connection, _newest(connection, wanted, at_once, upto))
+        for row in rows:
+            places = content.places(row, fitting)
+            if before is not None and row.seq == before[0]:
+                places = [place for place in places if place > before[1]]
+            places = places[: limit - len(found)]
+            found += _logged_elements(row, places, content.records(row, places))
+            if len(found) == limit:
+                break
+        if len(rows) < at_once:
             break
-        page = _logged_elements(wanted).where(elements.c.object_seq.in_(numbers))
-        if before is not None and before[0] in numbers:
-            page = page.where(_later_in_listing(*before))
-        page = page.order_by(elements.c.object_seq.desc(), paths.c.position, facts.c.id)
-        found += _logged(connection, page.limit(limit - len(found)))
-        upto = numbers[-1] - 1
+        upto = rows[-1].seq
+        at_once = min(_MOST_OBJECTS_AT_ONCE, at_once * 2)
     return tuple(found)
-
-
-def _later_in_listing(seq: int, fact: int) -> ColumnElement[bool]:
-    """Return the condition that an element comes after another one in the same listing."""
-    place = (
-        select(paths.c.position)
-        .join(facts, facts.c.path_id == paths.c.id)
-        .where(facts.c.id == fact)
-        .scalar_subquery()
-    )
-    return or_(
-        elements.c.object_seq < seq,
-        tuple_(paths.c.position, facts.c.id) > tuple_(place, fact),
-    )
 
 
 def elements_after(
     connection: Connection, wanted: LogFilter, after: int, upto: int
-) -> tuple[LoggedElement, ...]:
-    """Return the elements of the objects with ``after < seq <= upto``, oldest object first."""
-    query = _logged_elements(wanted).where(
-        elements.c.object_seq > after, elements.c.object_seq <= upto
+) -> tuple[tuple[LoggedElement, ...], int]:
+    """Return the elements of the objects with ``after < seq <= upto``, oldest object first.
+
+    Where these are very many it ends with an earlier object; the number of the last one looked at
+    is returned with them.
+    """
+    query = (
+        select(objects.c.seq)
+        .join(runs, runs.c.id == objects.c.run_id)
+        .where(objects.c.seq > after, objects.c.seq <= upto)
+        .where(*conditions.of_objects(wanted), *conditions.of_runs(wanted))
     )
-    query = query.order_by(elements.c.object_seq, paths.c.position, facts.c.id)
-    return _logged(connection, query)
+    fitting = _fitting(connection, wanted)
+    content = Content(connection)
+    found: list[LoggedElement] = []
+    for row in reversed(_objects(connection, connection.execute(query).scalars().all())):
+        places = content.places(row, fitting)
+        found += _logged_elements(row, places, content.records(row, places))
+        if len(found) >= _MANY_ELEMENTS:
+            return tuple(found), row.seq
+    return tuple(found), upto
 
 
 def newest_seq(connection: Connection) -> int:
@@ -184,196 +198,163 @@ def newest_seq(connection: Connection) -> int:
 
 def state(connection: Connection) -> str:
     """Return a text that changes whenever an object or a delivery does."""
-    # Each by itself: SQLite answers a lone min or max from the index, two at once by a full scan.
-    ends = (func.min(objects.c.seq), func.max(objects.c.seq), func.max(deliveries.c.at))
-    subqueries = [select(end).scalar_subquery() for end in ends]
-    oldest, newest, changed = connection.execute(select(*subqueries)).one()
-    return f"{oldest or 0}-{newest or 0}-{changed or 0:.6f}"
+    changes, expiries = connection.execute(select(counters.c.changes, counters.c.expiries)).one()
+    return f"{changes}-{expiries}"
 
 
 def totals(connection: Connection, wanted: LogFilter) -> Totals:
     """Count objects and elements; conditions on elements are left aside."""
-    sums = [func.sum(objects.c[status.value]) for status in ElementStatus]
-    row = connection.execute(
-        select(func.count(), func.sum(objects.c.private), *sums)
-        .select_from(objects)
-        .where(*_object_conditions(wanted))
-    ).one()
-    counts = {status: int(row[2 + place] or 0) for place, status in enumerate(ElementStatus)}
-    return Totals(row[0], int(row[1] or 0), counts)
-
-
-def _object_conditions(wanted: LogFilter) -> list[ColumnElement[bool]]:
-    exactly = {
-        objects.c.object_id: wanted.object_id,
-        objects.c.patient_id: wanted.patient_id,
-        objects.c.study_uid: wanted.study_uid,
-    }
-    conditions = [column == text for column, text in exactly.items() if text is not None]
-    if wanted.since is not None:
-        conditions.append(objects.c.received_at >= wanted.since)
-    if wanted.calling_ae is not None:
-        conditions.append(_like(objects.c.calling_ae, wanted.calling_ae))
-    if wanted.modality is not None:
-        conditions.append(_like(objects.c.modality, wanted.modality))
-    if wanted.manufacturer is not None:
-        conditions.append(objects.c.manufacturer.icontains(wanted.manufacturer, autoescape=True))
-    return conditions
-
-
-def _fact_conditions(wanted: LogFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    of_definition: list[ColumnElement[bool]] = []
-    if wanted.creator is not None:
-        of_definition.append(_like(definitions.c.creator, wanted.creator))
-    if wanted.vr is not None:
-        of_definition.append(definitions.c.vr == wanted.vr)
-    if wanted.name is not None:
-        of_definition.append(definitions.c.name.icontains(wanted.name, autoescape=True))
-    if wanted.tag is not None and "xx" in wanted.tag:
-        of_definition.append(definitions.c.key == wanted.tag)
-    if of_definition:
-        conditions.append(
-            facts.c.definition_id.in_(select(definitions.c.id).where(and_(*of_definition)))
-        )
-    if wanted.tag is not None and "xx" not in wanted.tag:
-        conditions.append(facts.c.path_id.in_(select(paths.c.id).where(paths.c.tag == wanted.tag)))
-    if wanted.status is not None:
-        conditions.append(facts.c.status == STATUS_CODES[wanted.status])
-    return conditions
-
-
-def _of_elements(wanted: LogFilter) -> list[ColumnElement[bool]]:
-    """Return the condition that an object has an element that fits."""
-    if not wanted.asks_of_elements:
-        return []
-    if wanted.status and not any((wanted.creator, wanted.tag, wanted.vr, wanted.name)):
-        # The object's own count answers this without a look at its elements.
-        return [objects.c[wanted.status.value] > 0]
-    conditions = _fact_conditions(wanted)
-    of_object = (
-        select(1)
-        .select_from(elements.join(facts, facts.c.id == elements.c.fact_id))
-        .where(elements.c.object_seq == objects.c.seq, *conditions)
-    )
-    # The first is asked once: where no fact fits at all, no object has to be looked into.
-    return [select(1).select_from(facts).where(*conditions).exists(), of_object.exists()]
-
-
-def _element_columns(*more: ColumnElement[Any]) -> Select[Any]:
-    joined = (
-        elements.join(facts, facts.c.id == elements.c.fact_id)
-        .join(definitions, definitions.c.id == facts.c.definition_id)
-        .join(paths, paths.c.id == facts.c.path_id)
-        .join(values, values.c.id == facts.c.value_id)
-        .join(reasons, reasons.c.id == facts.c.reason_id)
-    )
-    return select(
-        elements.c.object_seq, elements.c.fact_id, paths.c.path, definitions.c.creator,
-        definitions.c.key, definitions.c.vr_before, definitions.c.vr, definitions.c.vm,
-        definitions.c.name, definitions.c.sources, definitions.c.confidence, facts.c.status,
-        reasons.c.reason, values.c.json, values.c.truncated, *more,
-    ).select_from(joined)  # fmt: skip
-
-
-def _logged_elements(wanted: LogFilter) -> Select[Any]:
-    query = _element_columns(
-        objects.c.object_id, objects.c.received_at, objects.c.calling_ae, objects.c.patient_id,
-        objects.c.study_uid, objects.c.sop_instance_uid,
+    # All objects of a run have the same counts: only runs of which not all objects fit need a
+    # look at their objects.
+    fit = conditions.of_runs(wanted, elements=False)
+    partly = conditions.partly(wanted)
+    with_layout = runs.join(layouts, layouts.c.id == runs.c.layout_id)
+    whole = (
+        select(func.sum(runs.c.objects),
+               *(func.sum(runs.c.objects * layouts.c[name]) for name in COUNTS))
+        .select_from(with_layout)
+        .where(*fit, ~partly)
     )  # fmt: skip
-    return query.join(objects, objects.c.seq == elements.c.object_seq).where(
-        *_object_conditions(wanted), *_fact_conditions(wanted)
+    some = (
+        select(func.count(), *(func.sum(layouts.c[name]) for name in COUNTS))
+        .select_from(with_layout.join(objects, objects.c.run_id == runs.c.id))
+        .where(*fit, partly, *conditions.of_objects(wanted))
     )
+    rows = [connection.execute(query).one() for query in (whole, some)]
+    count, private, *counts = (int(a or 0) + int(b or 0) for a, b in zip(*rows, strict=True))
+    return Totals(count, private, dict(zip(ElementStatus, counts, strict=True)))
 
 
-def _logged(connection: Connection, query: Select[Any]) -> tuple[LoggedElement, ...]:
-    return tuple(
+def _newest(connection: Connection, wanted: LogFilter, limit: int, before: int | None) -> list[int]:
+    """Return the numbers of the newest objects that fit, newest first.
+
+    Each run has an object that fits, at its end, so the newest `limit` objects are in the `limit`
+    runs that ended last; beside them only those runs need a look that `before` or a time parts.
+    """
+    if not (fit := conditions.of_runs(wanted)):
+        query = select(objects.c.seq).order_by(objects.c.seq.desc()).limit(limit)
+        if before is not None:
+            query = query.where(objects.c.seq < before)
+        return list(connection.execute(query).scalars())
+    parted = conditions.partly(wanted)
+    if before is not None:
+        fit.append(runs.c.first_seq < before)
+        parted = or_(parted, runs.c.last_seq >= before)
+    query = select(runs.c.id, runs.c.last_seq).where(*fit).order_by(runs.c.last_seq.desc())
+    looked_into = (query.where(parted), query.where(~parted).limit(limit))
+    fitting = [run for part in looked_into for run in connection.execute(part)]
+    fitting.sort(key=lambda run: -run.last_seq)
+    found: list[int] = []
+    start, more = 0, 1
+    while start < len(fitting):
+        if len(found) == limit and found[-1] > fitting[start].last_seq:
+            break
+        group = [run.id for run in fitting[start : start + more]]
+        found += _of_runs(connection, group, wanted, limit, before)
+        found = sorted(found, reverse=True)[:limit]
+        start, more = start + more, min(2 * more, _MOST_OBJECTS_AT_ONCE)
+    return found
+
+
+def _of_runs(
+    connection: Connection, group: Sequence[int], wanted: LogFilter, limit: int, before: int | None
+) -> Sequence[int]:
+    """Return the numbers of the newest objects of some runs."""
+    runs_fit = objects.c.run_id == group[0] if len(group) == 1 else objects.c.run_id.in_(group)
+    query = select(objects.c.seq).where(runs_fit, *conditions.of_objects(wanted))
+    if before is not None:
+        query = query.where(objects.c.seq < before)
+    return connection.execute(query.order_by(objects.c.seq.desc()).limit(limit)).scalars().all()
+
+
+def _objects(connection: Connection, seqs: Sequence[int]) -> list[Row[Any]]:
+    """Return the rows of objects with what their runs know of them, newest first."""
+    found: list[Row[Any]] = []
+    for chunk in chunks(seqs):
+        query = select(*_ALL_COLUMNS).select_from(_ALL_TABLES).where(objects.c.seq.in_(chunk))
+        found += connection.execute(query)
+    return sorted(found, key=lambda row: -row.seq)
+
+
+def _fitting(connection: Connection, wanted: LogFilter) -> set[int] | None:
+    """Return the findings that fit, None for all."""
+    fit = conditions.of_findings(wanted)
+    return set(connection.execute(select(findings.c.id).where(*fit)).scalars()) if fit else None
+
+
+def _logged_elements(
+    row: Row[Any], places: Sequence[int], records: Sequence[ElementRecord]
+) -> list[LoggedElement]:
+    # Asked of the row once: thousands of elements may be of one object.
+    seq, object_id, received_at, instance = (
+        row.seq, row.object_id, row.received_at, row.sop_instance_uid,
+    )  # fmt: skip
+    calling_ae, patient_id, study_uid = row.calling_ae, row.patient_id, row.study_uid
+    return [
         LoggedElement(
-            cursor=(row.object_seq, row.fact_id),
-            object_id=row.object_id,
-            received_at=row.received_at,
-            calling_ae=row.calling_ae,
-            patient_id=row.patient_id,
-            study_uid=row.study_uid,
-            sop_instance_uid=row.sop_instance_uid,
-            element=_element(row),
+            (seq, place), object_id, received_at, calling_ae, patient_id, study_uid, instance,
+            record,
         )
-        for row in connection.execute(query)
-    )
-
-
-def _like(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-    """Compare without regard to case; a star in `text` stands for any characters."""
-    escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_").replace("*", "%")
-    return column.ilike(escaped, escape="/")
+        for place, record in zip(places, records, strict=True)
+    ]  # fmt: skip
 
 
 def _deliveries(
-    connection: Connection, object_ids: Sequence[str]
-) -> dict[str, tuple[DeliveryRecord, ...]]:
+    connection: Connection, seqs: Sequence[int]
+) -> dict[int, tuple[DeliveryRecord, ...]]:
     query = (
         select(deliveries)
-        .where(deliveries.c.object_id.in_(object_ids))
+        .where(deliveries.c.object_seq.in_(seqs))
         .order_by(deliveries.c.destination)
     )
-    found: dict[str, tuple[DeliveryRecord, ...]] = {}
+    found: dict[int, tuple[DeliveryRecord, ...]] = {}
     for row in connection.execute(query):
         record = DeliveryRecord(
             row.destination, DeliveryStatus(row.status), row.tries, row.at, row.detail,
             row.next_try_at,
         )  # fmt: skip
-        found[row.object_id] = (*found.get(row.object_id, ()), record)
+        found[row.object_seq] = (*found.get(row.object_seq, ()), record)
     return found
 
 
-def _object(row: Row[Any], records: tuple[ElementRecord, ...] = ()) -> AnnotatedObject:
-    return AnnotatedObject(
-        object_id=row.object_id,
-        envelope=Envelope(
-            received_at=row.received_at,
-            calling_ae=row.calling_ae,
-            called_ae=row.called_ae,
-            peer=row.peer,
-            sop_class_uid=row.requested_class_uid,
-            sop_instance_uid=row.requested_instance_uid,
-            transfer_syntax_uid=row.transfer_syntax_uid,
+def _logged_object(
+    row: Row[Any],
+    delivered: Mapping[int, tuple[DeliveryRecord, ...]],
+    records: tuple[ElementRecord, ...] = (),
+) -> LoggedObject:
+    asked = row.requested_instance_uid
+    return LoggedObject(
+        row.seq,
+        AnnotatedObject(
+            object_id=row.object_id,
+            envelope=Envelope(
+                received_at=row.received_at,
+                calling_ae=row.calling_ae,
+                called_ae=row.called_ae,
+                peer=row.peer,
+                sop_class_uid=row.requested_class_uid,
+                sop_instance_uid=row.sop_instance_uid if asked is None else asked,
+                transfer_syntax_uid=row.transfer_syntax_uid,
+            ),
+            identity=Identity(
+                sop_class_uid=row.sop_class_uid,
+                sop_instance_uid=row.sop_instance_uid,
+                study_instance_uid=row.study_uid,
+                series_instance_uid=row.series_uid,
+                patient_id=row.patient_id,
+                modality=row.modality,
+                manufacturer=row.manufacturer,
+                model=row.model,
+                software_versions=row.software_versions,
+                private_creators=tuple(dict.fromkeys(e.creator for e in records if e.creator)),
+            ),
+            size=row.size,
+            changed=row.changed,
+            error=row.error,
+            counts={name: getattr(row, name) for name in COUNTS},
+            elements=records,
+            fingerprint=row.fingerprint,
         ),
-        identity=Identity(
-            sop_class_uid=row.sop_class_uid,
-            sop_instance_uid=row.sop_instance_uid,
-            study_instance_uid=row.study_uid,
-            series_instance_uid=row.series_uid,
-            patient_id=row.patient_id,
-            modality=row.modality,
-            manufacturer=row.manufacturer,
-            model=row.model,
-            software_versions=row.software_versions,
-            private_creators=tuple(dict.fromkeys(e.creator for e in records if e.creator)),
-        ),
-        size=row.size,
-        changed=row.changed,
-        error=row.error,
-        counts={
-            "private": row.private,
-            **{status.value: getattr(row, status.value) for status in ElementStatus},
-        },
-        elements=records,
-    )
-
-
-def _element(row: Row[Any]) -> ElementRecord:
-    return ElementRecord(
-        path=row.path,
-        creator=row.creator,
-        key=row.key,
-        vr_before=row.vr_before,
-        vr=row.vr,
-        vm=row.vm,
-        name=row.name,
-        status=STATUS_OF_CODE[row.status],
-        reason=row.reason,
-        value=json.loads(row.json),
-        truncated=row.truncated,
-        sources=tuple(row.sources.split()),
-        confidence=row.confidence,
+        delivered.get(row.seq, ()),
+        AGAIN_OF_CODE[row.again],
     )

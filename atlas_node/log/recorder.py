@@ -1,41 +1,66 @@
 """Writes received objects, their elements and deliveries into the tables of the log.
 
-`LogStore.record` calls it inside a transaction that holds the write lock. It looks up or inserts
-what repeats (definitions, paths, reasons, values, facts) and remembers the identifiers, so that
-the second object of a series costs one row an element and hardly a query.
+`LogStore.record` calls it inside a transaction that holds the write lock. An object becomes one
+row: its run says what is in it and which values are usual, the row has those that are not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, case, insert, select, update
 
 from atlas_node.log import rows
-from atlas_node.log.database import insert_or_update
-from atlas_node.log.privacy import Values, kept_value
-from atlas_node.log.schema import (
-    STATUS_CODES,
-    definitions,
-    deliveries,
-    elements,
-    expiries,
-    facts,
-    objects,
-    paths,
-    reasons,
-    values,
+from atlas_node.log.coding import (
+    differing_json,
+    pack_text,
+    split_values,
+    values_json,
 )
-from atlas_node.model import AnnotatedObject, DeliveryRecord, ElementRecord
+from atlas_node.log.database import chunks, insert_or_update
+from atlas_node.log.interning import Interner
+from atlas_node.log.privacy import Values
+from atlas_node.log.recent import Recent
+from atlas_node.log.schema import AGAIN_CODES, Again, counters, deliveries, objects, runs
+from atlas_node.model import AnnotatedObject, DeliveryRecord
 
-_CHUNK = 500  # rows in one query; SQLite takes 32,766 parameters
-_REMEMBERED = 200_000
-_LONG_VALUE = 80
+_RUN_VALUES: Final = 50_000
+_WORTH_A_RUN: Final = 400
+"""Characters of differing values; where they are more, and half of all, a new run begins."""
 
-_Thing = TypeVar("_Thing", bound=Hashable)
-# Identifiers of definition, path and reason, status code, value (its digest when long), truncated.
-_Fact = tuple[int, int, int, int, str | bytes, bool]
+_UPDATE_RUN: Final = (
+    update(runs)
+    .where(runs.c.id == bindparam("run"))
+    .values(
+        objects=runs.c.objects + bindparam("more"),
+        last_seq=bindparam("seq"),
+        first_at=case((runs.c.first_at < bindparam("first"), runs.c.first_at),
+                      else_=bindparam("first")),
+        last_at=case((runs.c.last_at > bindparam("last"), runs.c.last_at),
+                     else_=bindparam("last")),
+    )
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run, the values common to it, and what this batch adds to it."""
+
+    id: int
+    common: tuple[str, ...]
+    length: int
+    more: int = 0
+    seq: int = 0
+    first: float = 0.0
+    last: float = 0.0
+
+    def add(self, seq: int, at: float) -> None:
+        self.first = min(self.first, at) if self.more else at
+        self.last = max(self.last, at) if self.more else at
+        self.more += 1
+        self.seq = seq
 
 
 class Recorder:
@@ -48,152 +73,165 @@ class Recorder:
     """
 
     def __init__(self, kept: Values) -> None:
-        self._kept: Values = kept
+        self._interner = Interner(kept)
+        self._runs: Recent[tuple[int, int], _Run] = Recent(_RUN_VALUES)
         self._expiries = -1
-        self._definitions: dict[tuple[object, ...], int] = {}
-        self._paths: dict[str, int] = {}
-        self._reasons: dict[str, int] = {}
-        self._facts: dict[_Fact, int] = {}
 
     def forget(self) -> None:
         """Forget every identifier: what was written last has been rolled back."""
-        self._definitions.clear()
-        self._paths.clear()
-        self._reasons.clear()
-        self._facts.clear()
+        self._interner.forget()
+        self._runs.clear()
 
     def write(
         self,
         connection: Connection,
         received: Sequence[AnnotatedObject],
         delivered: Sequence[tuple[str, DeliveryRecord]],
-    ) -> None:
-        """Write what is new; an object that the log has already is not written again."""
-        self._forget_in_time(connection)
-        new = {thing.object_id: thing for thing in received}
-        for chunk in _chunks(new):
-            query = select(objects.c.object_id).where(objects.c.object_id.in_(chunk))
-            for known in connection.execute(query).scalars().all():
-                del new[known]
+    ) -> list[str]:
+        """Write what is new; an object that the log has already is not written again.
+
+        Deliveries of an object that the log does not have, or has no more, are left out.
+
+        Returns
+        -------
+        list of str
+            The objects that came under the SOP Instance UID of an earlier one with other bytes.
+        """
+        newest, expiries = connection.execute(
+            select(counters.c.newest_seq, counters.c.expiries)
+        ).one()
+        if expiries != self._expiries:
+            # Another process may have deleted what we remember.
+            self.forget()
+            self._expiries = expiries
+        things = {thing.object_id: thing for thing in received}
+        numbers = _numbers(connection, {*things, *(object_id for object_id, _ in delivered)})
+        new = dict(enumerate((it for key, it in things.items() if key not in numbers), newest + 1))
+        others: list[str] = []
         if new:
-            numbers = self._write_objects(connection, new.values())
-            self._write_elements(connection, numbers, new.values())
-        if delivered:
-            # Of two updates of one delivery in one batch the last one counts.
-            latest = {(object_id, record.destination): record for object_id, record in delivered}
+            others = self._write_objects(connection, new)
+            numbers |= {thing.object_id: seq for seq, thing in new.items()}
+        # Of two updates of one delivery in one batch the later one counts.
+        latest = {
+            (numbers[object_id], record.destination): record
+            for object_id, record in delivered
+            if object_id in numbers
+        }
+        if latest:
             connection.execute(
                 insert_or_update(connection, deliveries, newer="at"),
                 [rows.delivery_row(key[0], record) for key, record in latest.items()],
             )
-
-    def _forget_in_time(self, connection: Connection) -> None:
-        """Forget identifiers that another process may have deleted, or that are too many."""
-        count = connection.execute(select(expiries.c.count)).scalar_one()
-        remembered = len(self._definitions) + len(self._paths) + len(self._reasons)
-        if count != self._expiries or remembered + len(self._facts) > _REMEMBERED:
-            self.forget()
-            self._expiries = count
+        if new or latest:
+            grown = {"newest_seq": newest + len(new), "changes": counters.c.changes + 1}
+            connection.execute(update(counters).values(grown))
+        return others
 
     def _write_objects(
-        self, connection: Connection, new: Iterable[AnnotatedObject]
-    ) -> dict[str, int]:
-        """Insert the objects and return their numbers."""
-        numbers: dict[str, int] = {}
-        for chunk in _chunks(new):
-            returned = connection.execute(
-                insert(objects).returning(objects.c.object_id, objects.c.seq),
-                [rows.object_row(thing, self._kept) for thing in chunk],
-            )
-            numbers.update((object_id, seq) for object_id, seq in returned)
-        return numbers
-
-    def _write_elements(
-        self, connection: Connection, numbers: Mapping[str, int], new: Iterable[AnnotatedObject]
-    ) -> None:
-        self._learn_parts(connection, (element for thing in new for element in thing.elements))
-        unknown: dict[_Fact, rows.Row] = {}
-        found: list[tuple[int, _Fact]] = []
-        for thing in new:
-            seq = numbers[thing.object_id]
-            for element in thing.elements:
-                value = rows.value_json(kept_value(element.value, self._kept))
-                fact = self._fact(element, value)
-                found.append((seq, fact))
-                if fact not in self._facts:
-                    unknown[fact] = rows.value_row(value, element.truncated)
-        self._learn_facts(connection, unknown)
-        narrow = {(seq, self._facts[fact]) for seq, fact in found}
-        if narrow:
-            connection.execute(
-                insert(elements),
-                [{"object_seq": seq, "fact_id": fact} for seq, fact in sorted(narrow)],
-            )
-
-    def _fact(self, element: ElementRecord, value: str) -> _Fact:
-        return (
-            self._definitions[rows.definition_key(element)],
-            self._paths[element.path],
-            self._reasons[element.reason],
-            STATUS_CODES[element.status],
-            value if len(value) < _LONG_VALUE else rows.digest([value]),
-            element.truncated,
+        self, connection: Connection, new: Mapping[int, AnnotatedObject]
+    ) -> list[str]:
+        """Write objects by the numbers that they get; return those that are other versions."""
+        before = _Earlier(connection, new.values())
+        written: list[rows.Row] = []
+        touched: dict[int, _Run] = {}
+        for seq, thing in new.items():
+            run, differing = self._run(connection, thing, seq)
+            run.add(seq, thing.envelope.received_at)
+            touched[run.id] = run
+            row = rows.object_row(thing)
+            row["seq"] = seq
+            row["run_id"] = run.id
+            row["again"] = AGAIN_CODES[before.again(row)]
+            row["differing"] = pack_text(differing) if differing else None
+            written.append(row)
+        connection.execute(insert(objects), written)
+        connection.execute(
+            _UPDATE_RUN,
+            [
+                {"run": it.id, "more": it.more, "seq": it.seq, "first": it.first, "last": it.last}
+                for it in touched.values()
+            ],
         )
+        for run in touched.values():
+            run.more = 0
+        return [row["object_id"] for row in written if row["again"] == AGAIN_CODES["other"]]
 
-    def _learn_parts(self, connection: Connection, found: Iterable[ElementRecord]) -> None:
-        """Make the identifiers of all definitions, paths and reasons known."""
-        new_definitions: dict[tuple[object, ...], rows.Row] = {}
-        new_paths: dict[str, rows.Row] = {}
-        new_reasons: dict[str, rows.Row] = {}
-        for element in found:
-            key = rows.definition_key(element)
-            if key not in self._definitions:
-                new_definitions[key] = rows.definition_row(element)
-            if element.path not in self._paths:
-                new_paths[element.path] = rows.path_row(element.path)
-            if element.reason not in self._reasons:
-                new_reasons[element.reason] = rows.reason_row(element.reason)
-        self._definitions.update(_interned(connection, definitions, ["digest"], new_definitions))
-        self._paths.update(_interned(connection, paths, ["path"], new_paths))
-        self._reasons.update(_interned(connection, reasons, ["reason"], new_reasons))
-
-    def _learn_facts(self, connection: Connection, unknown: Mapping[_Fact, rows.Row]) -> None:
-        """Make the identifiers of these facts known, whose values are given as rows."""
-        value_ids = _interned(connection, values, ["digest"], unknown)
-        columns = ["definition_id", "path_id", "reason_id", "status", "value_id"]
-        new = {
-            fact: dict(zip(columns, (*fact[:4], value_ids[fact]), strict=True)) for fact in unknown
-        }
-        self._facts.update(_interned(connection, facts, columns, new))
+    def _run(self, connection: Connection, thing: AnnotatedObject, seq: int) -> tuple[_Run, str]:
+        """Return the run of an object, and the values that are not the run's."""
+        ids, values = self._interner.elements(connection, thing.elements)
+        layout = self._interner.layout(connection, ids, thing.counts)
+        key = self._interner.series(connection, thing), layout
+        weight = 1 + len(values)
+        run = self._runs.get(key, weight)
+        if run is None and (run := _latest_run(connection, *key)) is not None:
+            self._runs.put(key, run, weight)
+        if run is not None:
+            differing = differing_json(values, run.common)
+            if len(differing) < max(_WORTH_A_RUN, run.length // 2):
+                return run, differing
+        run = _new_run(connection, *key, values, seq, thing.envelope.received_at)
+        self._runs.put(key, run, weight)
+        return run, ""
 
 
-def _interned(
-    connection: Connection, table: Table, columns: Sequence[str], wanted: Mapping[_Thing, rows.Row]
-) -> dict[_Thing, int]:
-    """Return the identifier of each thing's row, inserting the rows that `table` does not have.
+class _Earlier:
+    """What the log has of the SOP instances that come now."""
 
-    `columns` are those of the table's unique key.
-    """
-    keys = {thing: tuple(row[name] for name in columns) for thing, row in wanted.items()}
-    missing = {keys[thing]: row for thing, row in wanted.items()}
-    key_columns = [table.c[name] for name in columns]
-    single = len(columns) == 1
-    known: dict[tuple[Any, ...], int] = {}
-    for chunk in _chunks(missing):
-        condition = (
-            key_columns[0].in_([key[0] for key in chunk])
-            if single
-            else tuple_(*key_columns).in_(chunk)
-        )
-        for number, *key in connection.execute(select(table.c.id, *key_columns).where(condition)):
-            known[tuple(key)] = number
-    for chunk in _chunks(row for key, row in missing.items() if key not in known):
-        statement = insert(table).returning(table.c.id, *key_columns)
-        for number, *key in connection.execute(statement, chunk):
-            known[tuple(key)] = number
-    return {thing: known[key] for thing, key in keys.items()}
+    def __init__(self, connection: Connection, new: Iterable[AnnotatedObject]) -> None:
+        self._known: dict[str, list[tuple[int, int | None]]] = {}
+        uids = {rows.instance_uid(thing) for thing in new} - {""}
+        for chunk in chunks(uids):
+            query = select(objects.c.sop_instance_uid, objects.c.size, objects.c.fingerprint)
+            for uid, *content in connection.execute(
+                query.where(objects.c.sop_instance_uid.in_(chunk))
+            ):
+                self._known.setdefault(uid, []).append(tuple(content))
+
+    def again(self, row: Mapping[str, Any]) -> Again:
+        """Say how an object stands to those that came before, and count it among them."""
+        if not row["sop_instance_uid"] or row["fingerprint"] is None:
+            return ""
+        known = self._known.setdefault(row["sop_instance_uid"], [])
+        content = row["size"], row["fingerprint"]
+        again: Again = "" if not known else "same" if content in known else "other"
+        known.append(content)
+        return again
 
 
-def _chunks(things: Iterable[Any]) -> Iterator[list[Any]]:
-    everything = list(things)
-    for start in range(0, len(everything), _CHUNK):
-        yield everything[start : start + _CHUNK]
+def _numbers(connection: Connection, object_ids: Iterable[str]) -> dict[str, int]:
+    """Return the numbers of those objects that the log has."""
+    numbers: dict[str, int] = {}
+    for chunk in chunks(object_ids):
+        query = select(objects.c.object_id, objects.c.seq).where(objects.c.object_id.in_(chunk))
+        numbers.update((object_id, seq) for object_id, seq in connection.execute(query))
+    return numbers
+
+
+def _latest_run(connection: Connection, series_id: int, layout_id: int) -> _Run | None:
+    query = (
+        select(runs.c.id, runs.c.common)
+        .where(runs.c.series_id == series_id, runs.c.layout_id == layout_id)
+        .order_by(runs.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    common = tuple(split_values(row.common))
+    return _Run(row.id, common, sum(map(len, common)))
+
+
+def _new_run(
+    connection: Connection,
+    series_id: int,
+    layout_id: int,
+    values: tuple[str, ...],
+    seq: int,
+    at: float,
+) -> _Run:
+    row = {
+        "series_id": series_id, "layout_id": layout_id, "objects": 0, "first_seq": seq,
+        "last_seq": seq, "first_at": at, "last_at": at, "common": pack_text(values_json(values)),
+    }  # fmt: skip
+    number = connection.execute(insert(runs).returning(runs.c.id), row).scalar_one()
+    return _Run(number, values, sum(map(len, values)))

@@ -1,85 +1,73 @@
 """The rows that received objects, their elements and deliveries become in the log.
 
 `recorder` asks for them. Everything that came from the network is made storable here: text is
-cut and cleaned, patients' identifiers are masked, values become JSON.
+cut and cleaned, patients' identifiers are masked.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
 from atlas_node.log.privacy import Values, kept_text
-from atlas_node.model import AnnotatedObject, DeliveryRecord, ElementRecord, ElementStatus
+from atlas_node.model import AnnotatedObject, DeliveryRecord, ElementRecord
 
 Row = dict[str, Any]
 
 # PostgreSQL indexes at most 2,700 bytes of a text, and UTF-8 needs up to 4 for a character.
 _TEXT_LIMIT = 600
 _PATH_LIMIT = 2000
-_STEP_OF_PATH = re.compile(r"\(([0-9a-f]{4}),([0-9a-f]{4})\)(?:\[(\d+)\])?")
+_TAG_LENGTH = len("(0019,100a)")
+_SERIES_COLUMNS = (
+    "calling_ae", "called_ae", "peer", "requested_class_uid", "transfer_syntax_uid",
+    "sop_class_uid", "study_uid", "series_uid", "patient_id", "modality", "manufacturer", "model",
+    "software_versions",
+)  # fmt: skip
 
 
-_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=str)
-
-
-def value_json(value: list[Any] | None) -> str:
-    """Return a value as compact ASCII JSON; NaN and infinities, which JSON lacks, as text."""
-    try:
-        return _JSON.encode(value)
-    except ValueError:
-        finite = [
-            str(item) if isinstance(item, float) and not math.isfinite(item) else item
-            for item in value or ()
-        ]
-        return _JSON.encode(finite)
-
-
-def position(path: str) -> str:
-    """Return the path in digits of fixed width, which sort as the elements stand in the object."""
-    return "".join(
-        group + element + (item.zfill(6) if item else "")
-        for group, element, item in _STEP_OF_PATH.findall(path)
-    )
-
-
-def object_row(thing: AnnotatedObject, kept: Values) -> Row:
-    """Return the row of an object; its number is the database's to give."""
+def series_key(thing: AnnotatedObject) -> tuple[str, ...]:
+    """Return what the objects of one series from one sender have in common."""
     envelope, identity = thing.envelope, thing.identity
+    return (
+        envelope.calling_ae, envelope.called_ae, envelope.peer, envelope.sop_class_uid,
+        envelope.transfer_syntax_uid, identity.sop_class_uid, identity.study_instance_uid,
+        identity.series_instance_uid, identity.patient_id, identity.modality,
+        identity.manufacturer, identity.model, identity.software_versions,
+    )  # fmt: skip
+
+
+def series_row(thing: AnnotatedObject, kept: Values) -> Row:
+    """Return the row of what an object has in common with its series."""
+    texts = dict(zip(_SERIES_COLUMNS, map(_text, series_key(thing)), strict=True))
+    texts["patient_id"] = kept_text(texts["patient_id"], kept)
+    return {"digest": digest(texts.values()), **texts}
+
+
+def instance_uid(thing: AnnotatedObject) -> str:
+    """Return the SOP Instance UID of an object as the log keeps it."""
+    return _text(thing.identity.sop_instance_uid)
+
+
+def object_row(thing: AnnotatedObject) -> Row:
+    """Return the row of an object, but for its number, run and values."""
+    asked, found = thing.envelope.sop_instance_uid, thing.identity.sop_instance_uid
     return {
         "object_id": thing.object_id,
-        "received_at": envelope.received_at,
-        "calling_ae": _text(envelope.calling_ae),
-        "called_ae": _text(envelope.called_ae),
-        "peer": _text(envelope.peer),
-        "requested_class_uid": _text(envelope.sop_class_uid),
-        "requested_instance_uid": _text(envelope.sop_instance_uid),
-        "transfer_syntax_uid": _text(envelope.transfer_syntax_uid),
-        "sop_class_uid": _text(identity.sop_class_uid),
-        "sop_instance_uid": _text(identity.sop_instance_uid),
-        "study_uid": _text(identity.study_instance_uid),
-        "series_uid": _text(identity.series_instance_uid),
-        "patient_id": kept_text(_text(identity.patient_id), kept),
-        "modality": _text(identity.modality),
-        "manufacturer": _text(identity.manufacturer),
-        "model": _text(identity.model),
-        "software_versions": _text(identity.software_versions),
+        "received_at": thing.envelope.received_at,
+        "sop_instance_uid": _text(found),
+        "requested_instance_uid": None if asked == found else _text(asked),
         "size": thing.size,
+        "fingerprint": thing.fingerprint,
         "changed": thing.changed,
         "error": None if thing.error is None else _text(thing.error),
-        "private": thing.counts.get("private", 0),
-        **{status.value: thing.counts.get(status, 0) for status in ElementStatus},
     }
 
 
-def delivery_row(object_id: str, record: DeliveryRecord) -> Row:
-    """Return the row of a delivery."""
+def delivery_row(seq: int, record: DeliveryRecord) -> Row:
+    """Return the row of a delivery of the object with this number."""
     return {
-        "object_id": object_id,
+        "object_seq": seq,
         "destination": _text(record.destination),
         "status": record.status.value,
         "tries": record.tries,
@@ -113,24 +101,13 @@ def definition_row(element: ElementRecord) -> Row:
 
 
 def path_row(path: str) -> Row:
-    """Return the row of a path, with its last tag and its place in the object."""
-    steps = _STEP_OF_PATH.findall(path)
-    tag = f"({steps[-1][0]},{steps[-1][1]})" if steps else ""
-    return {"path": path[:_PATH_LIMIT], "tag": tag, "position": position(path)}
+    """Return the row of a path, with its last tag."""
+    return {"path": path[:_PATH_LIMIT], "tag": path[path.rfind(".") + 1 :][:_TAG_LENGTH]}
 
 
 def reason_row(reason: str) -> Row:
     """Return the row of a reason."""
     return {"reason": _text(reason)}
-
-
-def value_row(json_text: str, truncated: bool) -> Row:
-    """Return the row of a value."""
-    return {
-        "digest": digest((json_text, str(truncated))),
-        "json": json_text,
-        "truncated": truncated,
-    }
 
 
 def digest(parts: Iterable[str]) -> bytes:

@@ -1,14 +1,16 @@
 """The tables of the annotation log and the numbered steps between their versions.
 
-`store` creates and migrates them, `recorder` fills them, `queries` reads them. Whatever repeats
-over a series is stored once: an element of an object is one narrow row that names a *fact*, and
-a fact is one combination of path, definition, status, reason and value. Once released, a table
-changes only by a step in `STEPS`.
+`store` creates and migrates them, `recorder` fills them, `queries` reads them. An element is not a
+row. A *finding* is what is known of an element apart from its value, a *layout* the findings of an
+object in their order, and a *run* the objects of one series that share a layout: it keeps the
+values that they have in common, and each object only those in which it differs. Once released, a
+table changes only by a step in `STEPS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -29,6 +31,7 @@ from sqlalchemy import (
 )
 
 from atlas_node.errors import LogError
+from atlas_node.log import version_1
 from atlas_node.model import ElementStatus
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
@@ -42,56 +45,37 @@ schema_version = Table(
     Column("version", Integer, primary_key=True),
 )
 
-# One row: counts the expiries, so that a writer knows when the identifiers it remembers may have
-# been deleted by another process.
-expiries = Table(
-    "expiries",
+# One row. `newest_seq` is the last number that an object was given, `changes` grows with whatever
+# is recorded, `expiries` with each removal, so that a writer knows when the identifiers that it
+# remembers may have been deleted by another process.
+counters = Table(
+    "counters",
     metadata,
-    Column("count", Integer, nullable=False),
+    Column("newest_seq", BigInteger, nullable=False),
+    Column("changes", BigInteger, nullable=False),
+    Column("expiries", BigInteger, nullable=False),
 )
 
-# `seq` gives the order in which objects entered the log; pages and `--follow` go along it. It is
-# never used twice, so that a follower cannot miss an object.
-objects = Table(
-    "objects",
+# What the objects of one series have in common but for their elements. `digest` is over all the
+# other columns.
+series = Table(
+    "series",
     metadata,
-    Column("seq", _Id, primary_key=True, autoincrement=True),
-    Column("object_id", String, nullable=False, unique=True),
-    Column("received_at", Float, nullable=False, index=True),
+    Column("id", _Id, primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False, unique=True),
     Column("calling_ae", String, nullable=False),
     Column("called_ae", String, nullable=False),
     Column("peer", String, nullable=False),
     Column("requested_class_uid", String, nullable=False),
-    Column("requested_instance_uid", String, nullable=False),
     Column("transfer_syntax_uid", String, nullable=False),
     Column("sop_class_uid", String, nullable=False),
-    Column("sop_instance_uid", String, nullable=False, index=True),
     Column("study_uid", String, nullable=False, index=True),
-    Column("series_uid", String, nullable=False),
+    Column("series_uid", String, nullable=False, index=True),
     Column("patient_id", String, nullable=False, index=True),
     Column("modality", String, nullable=False),
     Column("manufacturer", String, nullable=False),
     Column("model", String, nullable=False),
     Column("software_versions", String, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("changed", Boolean, nullable=False),
-    Column("error", Text),
-    Column("private", Integer, nullable=False),
-    *(Column(status.value, Integer, nullable=False) for status in ElementStatus),
-    sqlite_autoincrement=True,
-)
-
-# By `object_id`, because a delivery can be recorded before the batch that holds its object.
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("object_id", String, primary_key=True),
-    Column("destination", String, primary_key=True),
-    Column("status", String, nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("at", Float, nullable=False, index=True),
-    Column("detail", Text, nullable=False),
-    Column("next_try_at", Float),
 )
 
 # `digest` is over all the other columns.
@@ -110,15 +94,13 @@ definitions = Table(
     Column("confidence", Float, nullable=False),
 )
 
-# `tag` is the last tag of the path, `position` the whole path in digits of fixed width, so that
-# sorting by it is the order of the elements in the object under every collation.
+# `tag` is the last tag of the path.
 paths = Table(
     "paths",
     metadata,
     Column("id", _Id, primary_key=True),
     Column("path", String, nullable=False, unique=True),
     Column("tag", String, nullable=False, index=True),
-    Column("position", String, nullable=False),
 )
 
 reasons = Table(
@@ -128,38 +110,90 @@ reasons = Table(
     Column("reason", Text, nullable=False, unique=True),
 )
 
-# `digest` is over the JSON text and `truncated`.
-values = Table(
-    "element_values",
+# No foreign keys here and below: every writer holds the one write lock.
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("path_id", BigInteger, nullable=False),
+    Column("definition_id", BigInteger, nullable=False),
+    Column("reason_id", BigInteger, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    UniqueConstraint("path_id", "definition_id", "reason_id", "status"),
+    Index("findings_definition", "definition_id"),
+)
+
+# `findings` are their identifiers in the order of the object, as `coding.pack_numbers` has them;
+# the counts are those of the annotation. `digest` is over both.
+layouts = Table(
+    "layouts",
     metadata,
     Column("id", _Id, primary_key=True),
     Column("digest", LargeBinary(16), nullable=False, unique=True),
-    Column("json", Text, nullable=False),
-    Column("truncated", Boolean, nullable=False),
+    Column("findings", LargeBinary, nullable=False),
+    Column("private", Integer, nullable=False),
+    *(Column(status.value, Integer, nullable=False) for status in ElementStatus),
 )
 
-# No foreign keys: every writer holds the one write lock, and a database that checked them would
-# have to look for each deleted value in every fact.
-facts = Table(
-    "facts",
+# Which layouts have a finding: every question about elements goes this way to the objects.
+layout_findings = Table(
+    "layout_findings",
+    metadata,
+    Column("finding_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("layout_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# `common` has a value for each finding of the layout, as `coding.pack_text` has them. `objects` is
+# how many objects there are now, the rest their first and last number and time.
+runs = Table(
+    "runs",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("definition_id", BigInteger, nullable=False),
-    Column("path_id", BigInteger, nullable=False),
-    Column("value_id", BigInteger, nullable=False),
-    Column("reason_id", BigInteger, nullable=False),
-    Column("status", SmallInteger, nullable=False),
-    UniqueConstraint("definition_id", "path_id", "value_id", "reason_id", "status"),
-    Index("facts_path", "path_id"),
+    Column("series_id", BigInteger, nullable=False),
+    Column("layout_id", BigInteger, nullable=False, index=True),
+    Column("objects", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False, index=True),
+    Column("first_at", Float, nullable=False, index=True),
+    Column("last_at", Float, nullable=False, index=True),
+    Column("common", LargeBinary, nullable=False),
+    Index("runs_series", "series_id", "layout_id"),
 )
 
-# Two integers an element. Two equal elements at one path of a malformed object are one row.
-elements = Table(
-    "elements",
+# `seq` gives the order in which objects entered the log; pages and `--follow` go along it. It is
+# never used twice, so that a follower cannot miss an object. `requested_instance_uid` is there
+# only where it differs. `differing` has the values that are not the run's, by their place in the
+# layout. `fingerprint` is that of the data set, `again` tells of an earlier object with the same
+# SOP Instance UID (`AGAIN_CODES`).
+objects = Table(
+    "objects",
+    metadata,
+    Column("seq", _Id, primary_key=True, autoincrement=False),
+    Column("object_id", String, nullable=False, unique=True),
+    Column("run_id", BigInteger, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("sop_instance_uid", String, nullable=False, index=True),
+    Column("requested_instance_uid", String),
+    Column("size", BigInteger, nullable=False),
+    Column("fingerprint", BigInteger),
+    Column("again", SmallInteger, nullable=False),
+    Column("changed", Boolean, nullable=False),
+    Column("error", Text),
+    Column("differing", LargeBinary),
+    Index("objects_run", "run_id", "seq"),
+)
+
+deliveries = Table(
+    "deliveries",
     metadata,
     Column("object_seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("fact_id", BigInteger, primary_key=True, autoincrement=False),
-    Index("elements_fact", "fact_id", "object_seq"),
+    Column("destination", String, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("next_try_at", Float),
     sqlite_with_rowid=False,
 )
 
@@ -172,16 +206,27 @@ STATUS_CODES = {
 }
 STATUS_OF_CODE = {code: status for status, code in STATUS_CODES.items()}
 
+COUNTS = ("private", *(status.value for status in ElementStatus))
+"""The counts of a layout, in the order of its columns."""
+
+Again = Literal["", "same", "other"]
+"""How an object stands to earlier ones with its SOP Instance UID: there is none, one has the same
+bytes, or all that there are have other bytes."""
+
+AGAIN_CODES: dict[Again, int] = {"": 0, "same": 1, "other": 2}
+AGAIN_OF_CODE: dict[int, Again] = {code: again for again, code in AGAIN_CODES.items()}
+
 Step = Callable[[Connection], None]
 
-# The n-th step takes a log of version n to version n + 1. A new log is made from the tables
-# above, so each step must arrive at what they say.
+# The n-th step takes a log of version n + 1 to version n + 2. A new log is made from the tables
+# above, so each step must arrive at what they say. A log of version 1 had other tables altogether:
+# it is written anew with the newest ones.
 STEPS: tuple[Step, ...] = ()
 
 
 def newest_version() -> int:
     """Return the schema version that this program writes."""
-    return 1 + len(STEPS)
+    return 2 + len(STEPS)
 
 
 def found_version(connection: Connection) -> int | None:
@@ -200,8 +245,13 @@ def refuse_newer(version: int) -> None:
         )
 
 
-def migrate(connection: Connection) -> None:
+def migrate(connection: Connection, rewrite: Callable[[Connection, version_1.Old], None]) -> None:
     """Create the tables, or bring them to the newest version; the caller holds the write lock.
+
+    Parameters
+    ----------
+    rewrite : callable
+        Writes the content of a log of version 1 into the new tables.
 
     Raises
     ------
@@ -216,12 +266,21 @@ def migrate(connection: Connection) -> None:
                 f"the database has a table '{foreign[0]}' that is not ours: "
                 "give log.url a database of its own"
             )
-        metadata.create_all(connection)
-        connection.execute(schema_version.insert().values(version=newest_version()))
-        connection.execute(expiries.insert().values(count=0))
+        _create(connection)
         return
     refuse_newer(version)
-    for step in STEPS[version - 1 :]:
+    if version == 1:
+        with version_1.put_aside(connection) as old:
+            _create(connection)
+            rewrite(connection, old)
+        return
+    for step in STEPS[version - 2 :]:
         step(connection)
     if version < newest_version():
         connection.execute(schema_version.update().values(version=newest_version()))
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+    connection.execute(schema_version.insert().values(version=newest_version()))
+    connection.execute(counters.insert().values(newest_seq=0, changes=0, expiries=0))

@@ -6,15 +6,16 @@ Every method opens its own transaction, may be called from any thread, and raise
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Connection
 
 from atlas_node.errors import LogError
-from atlas_node.log import queries, schema
+from atlas_node.log import queries, retention, schema, version_1
 from atlas_node.log.database import Database
 from atlas_node.log.filters import LogFilter
 from atlas_node.log.privacy import VALUES, Values
@@ -22,8 +23,10 @@ from atlas_node.log.queries import LoggedElement, LoggedObject, Totals
 from atlas_node.log.recorder import Recorder
 from atlas_node.model import AnnotatedObject, DeliveryRecord
 
-_EXPIRED_AT_ONCE = 500  # objects in one transaction, so that writers wait only a moment
 _FOLLOWED_AT_ONCE = 50
+_NAMED = 10  # objects in one line of the process log
+
+_logger = logging.getLogger(__name__)
 
 
 class LogStore:
@@ -61,7 +64,7 @@ class LogStore:
                     _check_version(schema.found_version(connection))
             else:
                 with database.writing() as connection:
-                    schema.migrate(connection)
+                    schema.migrate(connection, _rewrite)
         except BaseException:
             database.close()
             raise
@@ -80,7 +83,8 @@ class LogStore:
         """Write objects and the state of deliveries in one transaction.
 
         It may be repeated: an object whose ``object_id`` is there already is not written twice,
-        and a delivery is kept by (object_id, destination), the later in time winning.
+        and a delivery is kept by (object_id, destination), the later in time winning; one of an
+        object that the log does not have is left out.
 
         Raises
         ------
@@ -90,10 +94,21 @@ class LogStore:
         with self._recording:
             try:
                 with self._database.writing() as connection:
-                    self._recorder.write(connection, objects, deliveries)
+                    others = self._recorder.write(connection, objects, deliveries)
             except BaseException:
                 self._recorder.forget()
                 raise
+        if others:
+            _logger.warning(
+                "objects came again under their SOP Instance UID with other bytes: %s%s",
+                ", ".join(others[:_NAMED]),
+                f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "",
+            )
+
+    def known(self, object_ids: Sequence[str]) -> frozenset[str]:
+        """Return those of the objects that the log has."""
+        with self._database.reading() as connection:
+            return queries.known(connection, object_ids)
 
     def objects(
         self, wanted: LogFilter, limit: int, before: int | None = None
@@ -127,7 +142,7 @@ class LogStore:
             upto = min(queries.newest_seq(connection), seq + _FOLLOWED_AT_ONCE)
             if upto <= seq:
                 return (), seq
-            return queries.elements_after(connection, wanted, seq, upto), upto
+            return queries.elements_after(connection, wanted, seq, upto)
 
     def newest(self) -> int:
         """Return the number of the newest object, 0 for an empty log."""
@@ -157,24 +172,17 @@ class LogStore:
         int
             How many objects were removed.
         """
-        removed = 0
-        while batch := self._expire_batch(before):
-            removed += batch
-        with self._database.writing() as connection:
-            known = select(schema.objects.c.object_id)
-            connection.execute(
-                delete(schema.deliveries).where(
-                    schema.deliveries.c.at < before,
-                    schema.deliveries.c.object_id.not_in(known),
-                )
-            )
-            used = exists().where(schema.elements.c.fact_id == schema.facts.c.id)
-            connection.execute(delete(schema.facts).where(~used))
-            kept = select(schema.facts.c.value_id)
-            connection.execute(delete(schema.values).where(schema.values.c.id.not_in(kept)))
-            count = schema.expiries.c.count
-            connection.execute(update(schema.expiries).values({count: count + 1}))
-        return removed
+        return retention.expire(self._database, before)
+
+    def shrink(self, max_bytes: int) -> int:
+        """Remove the oldest objects until the log takes no more than so many bytes.
+
+        Returns
+        -------
+        int
+            How many objects were removed.
+        """
+        return retention.shrink(self._database, max_bytes)
 
     def close(self) -> None:
         """Close the database; the store cannot be used after."""
@@ -191,22 +199,17 @@ class LogStore:
     ) -> None:
         self.close()
 
-    def _expire_batch(self, before: float) -> int:
-        with self._database.writing() as connection:
-            old = connection.execute(
-                select(schema.objects.c.seq, schema.objects.c.object_id)
-                .where(schema.objects.c.received_at < before)
-                .limit(_EXPIRED_AT_ONCE)
-            ).all()
-            seqs, object_ids = [row.seq for row in old], [row.object_id for row in old]
-            connection.execute(
-                delete(schema.elements).where(schema.elements.c.object_seq.in_(seqs))
-            )
-            connection.execute(
-                delete(schema.deliveries).where(schema.deliveries.c.object_id.in_(object_ids))
-            )
-            connection.execute(delete(schema.objects).where(schema.objects.c.seq.in_(seqs)))
-        return len(old)
+
+def _rewrite(connection: Connection, old: version_1.Old) -> None:
+    _logger.info(
+        "the annotation log is written anew in schema version %d: two minutes for ten million "
+        "elements",
+        schema.newest_version(),
+    )
+    # Values are what was kept of them at the time.
+    recorder = Recorder("full")
+    for objects, deliveries in old.batches():
+        recorder.write(connection, objects, deliveries)
 
 
 def _check_version(version: int | None) -> None:

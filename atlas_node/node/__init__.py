@@ -1,8 +1,5 @@
-"""The one place that wires everything: a supervisor and its worker processes.
+"""The one place that wires everything: a supervisor, and the receivers and forwarders it starts.
 
-`Supervisor.run` is the node, from its start to its end.
+`supervisor.Supervisor.run` is the node, from its start to its end. Nothing is imported here: each
+process imports what it needs, and a receiver needs no database.
 """
-
-from atlas_node.node.supervisor import Supervisor
-
-__all__ = ["Supervisor"]

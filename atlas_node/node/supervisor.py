@@ -1,8 +1,9 @@
-"""The node's first process: opens what is shared, starts the workers and keeps them running.
+"""The node's first process: opens what is shared, starts the other processes and looks after them.
 
-It binds the port before any worker runs, so that a port in use is found at once, and all workers
-accept from that one socket, so that a worker's crash loses no connection that waits. It touches
-no object. `atlas-node serve` runs it.
+Each worker is two of them, a receiver and a forwarder, with a doorbell between. The port is bound
+before any of them runs, so that a port in use is found at once, and all receivers accept from that
+one socket, so that a crash loses no connection that waits. The supervisor touches no object.
+`atlas-node serve` runs it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -24,29 +25,34 @@ from typing import Final
 from atlas_dictionary import DictionaryError, open_layers
 from atlas_node.config import Config, load_config
 from atlas_node.dimse import listen
+from atlas_node.dimse.commitment import is_needed
 from atlas_node.errors import AtlasError, LogError
 from atlas_node.log import LogStore
+from atlas_node.node.child import READY
+from atlas_node.node.commitment import run_commitment
+from atlas_node.node.forwarder import run_forwarder
 from atlas_node.node.process_log import configure_logging
+from atlas_node.node.receiver import run_receiver
 from atlas_node.node.signals import SignalQueue
-from atlas_node.node.worker import READY, run_worker
-from atlas_node.spool import prepare_spool
+from atlas_node.spool import Doorbell, Occupancy, prepare_spool
 
 _STOP: Final = {signal.SIGTERM, signal.SIGINT}
 _POLL: Final = 0.5
 _STARTING: Final = 0.05
+_STOPPING: Final = 0.1
 _GRACE: Final = 15.0
 _FIRST_RESTART: Final = 0.5
 _SLOWEST_RESTART: Final = 30.0
 _HEALTHY_AFTER: Final = 60.0
-_EXPIRE_EVERY: Final = 3600.0
+_EXPIRE_EVERY: Final = 300.0
 _DAY: Final = 86400.0
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Worker:
-    number: int
+class _Child:
+    start: Callable[[Connection], SpawnProcess]
     process: SpawnProcess
     report: Connection
     started: float
@@ -68,7 +74,10 @@ class Supervisor:
         self._config = config
         self._path = path
         self._spawn = multiprocessing.get_context("spawn")
-        self._workers: list[_Worker] = []
+        self._receivers: list[_Child] = []
+        self._forwarders: list[_Child] = []
+        self._commitment: list[_Child] = []
+        self._hurry = False
 
     def run(self, announce: Callable[[str], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain and return.
@@ -102,8 +111,8 @@ class Supervisor:
                 viewer.start()
                 stack.callback(viewer.stop)
                 viewer_url = viewer.url
-            stack.callback(self._stop_workers)
-            self._workers = [self._start(number) for number in range(config.node.workers)]
+            stack.callback(self._stop_children)
+            self._start_children()
             if not self._all_ready():
                 return
             ended = threading.Event()
@@ -120,25 +129,47 @@ class Supervisor:
         line = f"atlas-node: ready on {node.host}:{node.port} as {node.ae_title}, {workers}"
         return f"{line}, viewer {viewer_url}" if viewer_url else line
 
-    def _start(self, number: int) -> _Worker:
+    @property
+    def _children(self) -> list[_Child]:
+        return [*self._receivers, *self._forwarders, *self._commitment]
+
+    def _start_children(self) -> None:
+        workers = self._config.node.workers
+        occupancy = Occupancy(workers)
+        for number in range(workers):
+            # Kept open here for as long as the node runs: either end can be started again.
+            shared = (occupancy, Doorbell())
+            self._forwarders.append(self._child(run_forwarder, number, *shared))
+            self._receivers.append(self._child(run_receiver, number, *shared, self._listener))
+        self._start_commitment()
+
+    def _start_commitment(self) -> None:
+        """Start the storage commitment process when it is wanted and does not run."""
+        if not self._commitment and is_needed(self._config):
+            self._commitment.append(self._child(run_commitment, 0))
+
+    def _child(self, run: Callable[..., None], number: int, *shared: object) -> _Child:
+        name = f"{run.__name__.removeprefix('run_')}-{number}"
+
+        def start(report: Connection) -> SpawnProcess:
+            # The configuration in force when it is started, which may be started again.
+            arguments = (number, self._config, self._path, report, *shared)
+            process = self._spawn.Process(target=run, args=arguments, name=name, daemon=True)
+            process.start()
+            return process
+
         report, theirs = self._spawn.Pipe(duplex=False)
-        process = self._spawn.Process(
-            target=run_worker,
-            args=(number, self._config, self._path, self._listener, theirs),
-            name=f"atlas-node-worker-{number}",
-            daemon=True,
-        )
-        process.start()
+        child = _Child(start, start(theirs), report, time.monotonic())
         theirs.close()
-        return _Worker(number, process, report, time.monotonic())
+        return child
 
     def _all_ready(self) -> bool:
-        """Wait until all workers serve; False when we are told to stop before they do."""
-        for worker in self._workers:
-            while not worker.report.poll(_STARTING):
+        """Wait until all processes serve; False when we are told to stop before they do."""
+        for child in self._children:
+            while not child.report.poll(_STARTING):
                 if self._signals.wait(0) in _STOP:
                     return False
-            failure = _received(worker)
+            failure = _received(child)
             if failure != READY:
                 raise AtlasError(failure)
         return True
@@ -150,29 +181,30 @@ class Supervisor:
                 return
             if happened is signal.SIGHUP:
                 self._reload()
-            for worker in self._workers:
-                self._look_after(worker)
+            for child in self._children:
+                self._look_after(child)
 
-    def _look_after(self, worker: _Worker) -> None:
-        """Start a worker again that has ended, later each time it does so soon."""
+    def _look_after(self, child: _Child) -> None:
+        """Start a process again that has ended, later each time it does so soon."""
         now = time.monotonic()
-        if worker.restart_at is None:
-            if worker.process.is_alive():
+        if child.restart_at is None:
+            if child.process.is_alive():
                 return
-            if now - worker.started > _HEALTHY_AFTER:
-                worker.failures = 0
-            delay = min(_SLOWEST_RESTART, _FIRST_RESTART * 2**worker.failures)
-            worker.failures += 1
-            worker.restart_at = now + delay
+            if now - child.started > _HEALTHY_AFTER:
+                child.failures = 0
+            delay = min(_SLOWEST_RESTART, _FIRST_RESTART * 2**child.failures)
+            child.failures += 1
+            child.restart_at = now + delay
             _logger.error(
-                "worker %d ended (%s); it is started again in %g s",
-                worker.number, _received(worker) or _how(worker), delay,
+                "%s ended (%s); it is started again in %g s",
+                child.process.name, _received(child) or _how(child), delay,
             )  # fmt: skip
-            worker.report.close()
-        elif now >= worker.restart_at:
-            failures = worker.failures
-            self._workers[worker.number] = self._start(worker.number)
-            self._workers[worker.number].failures = failures
+            child.report.close()
+        elif now >= child.restart_at:
+            child.report, theirs = self._spawn.Pipe(duplex=False)
+            child.process = child.start(theirs)
+            theirs.close()
+            child.started, child.restart_at = now, None
 
     def _reload(self) -> None:
         try:
@@ -186,49 +218,73 @@ class Supervisor:
                 _logger.warning("changes of section %s count from the next start", section)
         fixed = {name: getattr(self._config, name) for name in ("node", "spool", "log", "web")}
         self._config = config.model_copy(update=fixed)
-        self._signal_workers(signal.SIGHUP)
+        self._signal(self._children, signal.SIGHUP)
+        self._start_commitment()
 
-    def _signal_workers(self, number: signal.Signals) -> None:
-        for worker in self._workers:
-            if worker.process.is_alive() and worker.process.pid:
-                os.kill(worker.process.pid, number)
+    def _signal(self, children: Iterable[_Child], number: signal.Signals) -> None:
+        for child in children:
+            if child.process.is_alive() and child.process.pid:
+                os.kill(child.process.pid, number)
 
-    def _stop_workers(self) -> None:
-        """Have the workers drain; those that do not end, or when told to hurry, are killed."""
+    def _stop_children(self) -> None:
+        """Have receivers end first, then forwarders when they have delivered what they can.
+
+        All of it takes `node.timeouts.drain` seconds. What does not end then, or when we are told
+        to hurry, is killed.
+        """
         self._listener.close()
-        self._signal_workers(signal.SIGTERM)
-        deadline = time.monotonic() + self._config.node.timeouts.drain + _GRACE
-        while any(it.process.is_alive() for it in self._workers):
-            hurry = self._signals.wait(_POLL) in _STOP
-            if hurry or time.monotonic() > deadline:
-                _logger.warning("workers are killed; what they had not delivered is in the spool")
-                break
-        for worker in self._workers:
-            worker.process.kill()
-            worker.process.join()
+        drained = time.monotonic() + self._config.node.timeouts.drain
+        self._signal([*self._receivers, *self._commitment], signal.SIGTERM)
+        if not self._ended(self._receivers, drained + _GRACE):
+            _logger.warning("receivers are killed; what they had not answered is not kept")
+            _kill(self._receivers)
+        self._signal(self._forwarders, signal.SIGTERM)
+        if not self._ended(self._forwarders, drained):
+            self._signal(self._forwarders, signal.SIGTERM)
+            if not self._ended(self._forwarders, drained + _GRACE):
+                _logger.warning("forwarders are killed; what they had not sent is in the spool")
+        self._ended(self._commitment, time.monotonic() + _GRACE)
+        _kill(self._children)
+
+    def _ended(self, children: Iterable[_Child], deadline: float) -> bool:
+        """Wait until all of these have ended; False at the deadline, or when told to hurry."""
+        while any(it.process.is_alive() for it in children):
+            if self._hurry or time.monotonic() > deadline:
+                return False
+            self._hurry = self._signals.wait(_STOPPING) in _STOP
+        return True
 
     def _expire(self, store: LogStore, ended: threading.Event) -> None:
-        """Remove from the log what is older than its retention, now and every hour."""
-        days = self._config.log.retention.days
-        while days and not ended.is_set():
+        """Remove from the log what is too old or too much, now and every few minutes."""
+        retention = self._config.log.retention
+        while (retention.days or retention.max_bytes) and not ended.is_set():
             try:
-                store.expire(time.time() - days * _DAY)
+                if retention.days:
+                    store.expire(time.time() - retention.days * _DAY)
+                if retention.max_bytes:
+                    store.shrink(retention.max_bytes)
             except LogError as error:
                 _logger.error("old records stay in the log for now: %s", error)
             ended.wait(_EXPIRE_EVERY)
 
 
-def _received(worker: _Worker) -> str:
-    """Return what a worker reported, or how it ended when it did not come to that."""
+def _kill(children: Iterable[_Child]) -> None:
+    for child in children:
+        child.process.kill()
+        child.process.join()
+
+
+def _received(child: _Child) -> str:
+    """Return what a process reported, or how it ended when it did not come to that."""
     try:
-        return str(worker.report.recv()) if worker.report.poll() else ""
+        return str(child.report.recv()) if child.report.poll() else ""
     except EOFError:
-        worker.process.join(_POLL)
-        return _how(worker)
+        child.process.join(_POLL)
+        return _how(child)
 
 
-def _how(worker: _Worker) -> str:
-    code = worker.process.exitcode
+def _how(child: _Child) -> str:
+    code = child.process.exitcode
     if code is not None and code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"exit code {code}"

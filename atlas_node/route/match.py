@@ -20,6 +20,8 @@ from atlas_node.spool import Recipient
 NO_ROUTE: Final = "(no route)"
 """Stands in the place of a destination for an object that no route matches."""
 
+_UNKNOWN: Final = Identity()
+
 _Values = Callable[[Envelope, Identity], Iterable[str]]
 
 _ATTRIBUTES: Final[dict[str, _Values]] = {
@@ -31,6 +33,7 @@ _ATTRIBUTES: Final[dict[str, _Values]] = {
     "manufacturer": lambda _, identity: (identity.manufacturer,),
 }
 _OF_IDENTITY: Final = ("modality", "private_creator", "manufacturer")
+_OF_REFERENCE: Final = ("calling_ae", "called_ae", "sop_class")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ class Router:
             it.name: it.policy or config.annotate.policy for it in config.destinations
         }
         self._default_policy = config.annotate.policy
+        archives = {it.name for it in config.destinations if it.commitment}
+        self._archive_rules = [
+            _Rule(_tests(route.match, _OF_REFERENCE), names)
+            for route in config.routes
+            if (names := tuple(name for name in route.to if name in archives))
+        ]
         self.needs_identity = any(
             getattr(route.match, attribute) for route in config.routes for attribute in _OF_IDENTITY
         )
@@ -73,10 +82,30 @@ class Router:
         names.pop(LOG_ROUTE, None)
         return tuple(Recipient(name, self._policies[name]) for name in names)
 
+    @property
+    def commits(self) -> bool:
+        """Whether any route leads to a destination that offers storage commitment."""
+        return bool(self._archive_rules)
 
-def _tests(match: Match) -> tuple[tuple[_Values, re.Pattern[str]], ...]:
+    def archives(self, calling_ae: str, called_ae: str, sop_class: str) -> tuple[str, ...]:
+        """Return the destinations that commit to storage and that an instance may have gone to.
+
+        A request for storage commitment says no more of an instance than this; whatever else a
+        route asks for is taken to match.
+        """
+        envelope = Envelope(0.0, calling_ae, called_ae, "", sop_class, "", "")
+        matching = [rule for rule in self._archive_rules if rule.matches(envelope, _UNKNOWN)]
+        return tuple(dict.fromkeys(name for rule in matching for name in rule.destinations))
+
+
+def _tests(
+    match: Match, attributes: Iterable[str] = tuple(_ATTRIBUTES)
+) -> tuple[tuple[_Values, re.Pattern[str]], ...]:
     return tuple(
-        (values, re.compile("|".join(map(fnmatch.translate, patterns)), re.IGNORECASE))
-        for attribute, values in _ATTRIBUTES.items()
+        (
+            _ATTRIBUTES[attribute],
+            re.compile("|".join(map(fnmatch.translate, patterns)), re.IGNORECASE),
+        )
+        for attribute in attributes
         if (patterns := getattr(match, attribute))
     )

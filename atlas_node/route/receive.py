@@ -13,11 +13,24 @@ from typing import Final
 from atlas_node.annotate import Annotator
 from atlas_node.model import Envelope, Identity
 from atlas_node.route.match import NO_ROUTE, Router
-from atlas_node.spool import Spool
+from atlas_node.spool import Arrival, Intake, Recipient
 
 _logger = logging.getLogger(__name__)
 
 _NOT_ASKED: Final = Identity()
+
+
+def find_recipients(
+    router: Router,
+    annotator: Annotator,
+    envelope: Envelope,
+    data: Callable[[], memoryview],
+) -> tuple[Recipient, ...]:
+    """Return where an object goes; `data` is called only when a route looks into the object."""
+    identity = _NOT_ASKED
+    if router.needs_identity:
+        identity = annotator.identify(data(), envelope.transfer_syntax_uid)
+    return router.recipients(envelope, identity)
 
 
 class Receiver:
@@ -25,20 +38,20 @@ class Receiver:
 
     Parameters
     ----------
-    spool : Spool
+    intake : Intake
     router, annotator : callable
         Return those in force, which change when the configuration is read again.
     """
 
     def __init__(
-        self, spool: Spool, router: Callable[[], Router], annotator: Callable[[], Annotator]
+        self, intake: Intake, router: Callable[[], Router], annotator: Callable[[], Annotator]
     ) -> None:
-        self._spool = spool
+        self._intake = intake
         self._router = router
         self._annotator = annotator
 
-    def __call__(self, envelope: Envelope, data: bytes | memoryview) -> str:
-        """Accept an object and return its identifier.
+    def begin(self, envelope: Envelope) -> Arrival:
+        """Make place for an object whose data set comes next.
 
         Raises
         ------
@@ -47,12 +60,19 @@ class Receiver:
         SpoolError
             When the spool cannot be written.
         """
-        router = self._router()
-        identity = _NOT_ASKED
-        if router.needs_identity:
-            identity = self._annotator().identify(data, envelope.transfer_syntax_uid)
-        recipients = router.recipients(envelope, identity)
-        object_id = self._spool.accept(envelope, data, recipients)
+        return self._intake.begin(envelope)
+
+    def accept(self, arrival: Arrival) -> str:
+        """Accept an object that is complete and return its identifier.
+
+        Raises
+        ------
+        SpoolError
+            When the spool cannot be written.
+        """
+        envelope = arrival.envelope
+        recipients = find_recipients(self._router(), self._annotator(), envelope, arrival.data)
+        object_id = arrival.commit(recipients)
         if any(recipient.destination == NO_ROUTE for recipient in recipients):
             _logger.warning(
                 "no route matches %s (SOP class %a, from %a): it is kept in the spool, dead",

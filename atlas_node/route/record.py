@@ -1,24 +1,26 @@
 """The last reader of the spool: writes what was received, decoded and delivered into the log.
 
-One thread of a worker runs a `Recorder`. The log may be slow, full or away: that holds up neither
-receiving nor delivery, the objects wait in the spool until the log has them.
+One thread of a forwarder runs a `Recorder`. The log may be slow, locked, full or away: that holds
+up neither receiving nor delivery, the objects wait in the spool until the log has them.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from atlas_node.annotate import Annotator
+from atlas_node.annotate import Annotation, Annotator, record_of, value_of
 from atlas_node.errors import LogError, SpoolError
-from atlas_node.log import LogStore
+from atlas_node.log import Facts, LogStore
 from atlas_node.model import AnnotatedObject, DeliveryRecord, Identity, Policy
-from atlas_node.spool import Change, Entry, Spool
+from atlas_node.route.indexing import Indexer
+from atlas_node.spool import Change, Spool, fingerprint
 
-_BATCH: Final = 64
+_BATCH: Final = 256
 _POLL: Final = 5.0
+_PATIENCE: Final = 0.3
 _FIRST_DELAY: Final = 0.5
 _MAX_DELAY: Final = 30.0
 
@@ -33,18 +35,26 @@ class Recorder:
     spool : Spool
     store : LogStore
     annotator : callable
-        Returns the annotator in force.
+        Returns the annotator in force, for objects that no courier has annotated.
     policy : Policy
         For objects that go to no destination.
+    indexer : Indexer or None
+        Gets the same objects; None where no private attribute is indexed.
     """
 
     def __init__(
-        self, spool: Spool, store: LogStore, annotator: Callable[[], Annotator], policy: Policy
+        self,
+        spool: Spool,
+        store: LogStore,
+        annotator: Callable[[], Annotator],
+        policy: Policy,
+        indexer: Indexer | None = None,
     ) -> None:
         self._spool = spool
         self._store = store
         self._annotator = annotator
         self._policy = policy
+        self._indexer = indexer
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._batch = _BATCH
@@ -63,19 +73,31 @@ class Recorder:
     def _run(self) -> None:
         while True:
             stopping = self._stopping.is_set()
-            changes = self._spool.unrecorded(self._batch, 0.0 if stopping else _POLL)
+            waits = (0.0, 0.0) if stopping else (_POLL, _PATIENCE)
+            changes = self._spool.unrecorded(self._batch, *waits)
             if changes and self._record(changes):
+                # They map files that are removed by now, whose room nobody gets until they go.
+                del changes
                 continue
             if stopping:
                 return
             self._stopping.wait(self._delay)
 
     def _record(self, changes: Sequence[Change]) -> bool:
-        objects = [self._annotate(change.entry) for change in changes if change.new]
         deliveries: list[tuple[str, DeliveryRecord]] = [
             (change.entry.object_id, record) for change in changes for record in change.deliveries
         ]
         try:
+            known = self._known(changes)
+            new = [it for it in changes if it.new and it.entry.object_id not in known]
+            objects = [self._annotated(change) for change in new]
+            if self._indexer is not None:
+                # First: what the log has is not annotated again after a crash between the two.
+                self._indexer.record(
+                    (it.identity, it.elements.facts)
+                    for it in objects
+                    if isinstance(it.elements, Facts)
+                )
             self._store.record(objects, deliveries)
         except LogError as error:
             if not self._delay:
@@ -93,13 +115,16 @@ class Recorder:
         self._delay = 0.0
         return True
 
-    def _annotate(self, entry: Entry) -> AnnotatedObject:
-        policy = entry.recipients[0].policy if entry.recipients else self._policy
+    def _known(self, changes: Sequence[Change]) -> Collection[str]:
+        """Return which objects the log has: after a start that may be many, annotated long ago."""
+        asked = [it.entry.object_id for it in changes if it.new and it.annotation is None]
+        return self._store.known(asked) if asked else ()
+
+    def _annotated(self, change: Change) -> AnnotatedObject:
+        entry, annotation = change.entry, change.annotation
         envelope = entry.envelope
         try:
-            annotation = self._annotator().annotate(
-                self._spool.read(entry), envelope.transfer_syntax_uid, policy
-            )
+            data = self._spool.read(entry)
         except SpoolError as error:
             return AnnotatedObject(
                 object_id=entry.object_id,
@@ -113,6 +138,9 @@ class Recorder:
                 error=str(error),
                 counts={},
             )
+        if not isinstance(annotation, Annotation):
+            policy = entry.recipients[0].policy if entry.recipients else self._policy
+            annotation = self._annotator().annotate(data, envelope.transfer_syntax_uid, policy)
         return AnnotatedObject(
             object_id=entry.object_id,
             envelope=envelope,
@@ -121,5 +149,6 @@ class Recorder:
             changed=annotation.changed,
             error=annotation.error,
             counts=annotation.counts,
-            elements=annotation.elements(),
+            elements=Facts(annotation.facts, record_of, value_of),
+            fingerprint=fingerprint(data),
         )

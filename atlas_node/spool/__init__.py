@@ -1,24 +1,43 @@
 """The durable queue of received objects and of their deliveries.
 
-An object is accepted when `Spool.accept` returns, and stays until every destination has answered
-for it and the annotation log has it. `prepare_spool` is for the process that starts the workers,
-`read_queue` for commands that look at a spool from outside.
+It has two sides, for two processes that meet on the disk: `Intake` accepts objects, `Spool` hands
+out what is to be delivered and recorded, and removes what is done. `prepare_spool`, `Occupancy` and
+`Doorbell` are for the process that starts them, `read_queue` for commands that look at a spool from
+outside.
 """
 
+from atlas_node.spool.commitment import CommitmentStore
+from atlas_node.spool.doorbell import Doorbell
 from atlas_node.spool.entry import Entry, QueuedObject, Recipient
+from atlas_node.spool.fingerprint import fingerprint
+from atlas_node.spool.handout import Change, Delivery
+from atlas_node.spool.intake import Arrival, Intake
 from atlas_node.spool.listing import read_queue, read_queued_object
-from atlas_node.spool.partition import FolderLock
+from atlas_node.spool.lock import FolderLock
+from atlas_node.spool.occupancy import Occupancy
+from atlas_node.spool.orders import Action, OrderDesk, Outcome, Refusal, give_order
 from atlas_node.spool.prepare import prepare_spool, probe_spool
-from atlas_node.spool.spool import Change, Delivery, Spool
+from atlas_node.spool.spool import Spool
 
 __all__ = [
+    "Action",
+    "Arrival",
     "Change",
+    "CommitmentStore",
     "Delivery",
+    "Doorbell",
     "Entry",
     "FolderLock",
+    "Intake",
+    "Occupancy",
+    "OrderDesk",
+    "Outcome",
     "QueuedObject",
     "Recipient",
+    "Refusal",
     "Spool",
+    "fingerprint",
+    "give_order",
     "prepare_spool",
     "probe_spool",
     "read_queue",

@@ -8,21 +8,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from atlas_node.errors import SpoolError
-from atlas_node.spool.entry import QueuedObject, parse_journal
+from atlas_node.spool.entry import QueuedObject
+from atlas_node.spool.journal import parse_journal
 from atlas_node.spool.partition import JOURNAL_SUFFIX, partitions
+
+_OF_IDENTIFIERS: Final = frozenset("0123456789abcdef-")
 
 _logger = logging.getLogger(__name__)
 
 
-def read_queue(spool: Path) -> Iterator[QueuedObject]:
+def read_queue(spool: Path, *, finished: bool = False) -> Iterator[QueuedObject]:
     """Yield the objects in a spool, in order of arrival.
 
     Parameters
     ----------
     spool : Path
         Folder of the spool. One that does not exist is an empty spool.
+    finished : bool
+        Those that are finished and kept for a time, instead of those that are not.
 
     Raises
     ------
@@ -38,15 +44,35 @@ def read_queue(spool: Path) -> Iterator[QueuedObject]:
         ]
         for journal in sorted(journals, key=lambda path: path.name):
             queued = _read(journal)
-            if queued is not None:
+            if queued is not None and (queued.finished_at is not None) is finished:
                 yield queued
     except OSError as error:
         raise SpoolError(f"cannot read the spool {spool}: {error.strerror or error}") from error
 
 
 def read_queued_object(spool: Path, object_id: str) -> QueuedObject | None:
-    """Return one object of a spool, or None when it is not there."""
-    return next((it for it in read_queue(spool) if it.entry.object_id == object_id), None)
+    """Return one object of a spool, finished or not, or None when it is not there.
+
+    Raises
+    ------
+    SpoolError
+        When it cannot be read.
+    """
+    if not is_identifier(object_id):
+        return None
+    try:
+        for folder in partitions(spool).values():
+            queued = _read(folder / (object_id + JOURNAL_SUFFIX))
+            if queued is not None:
+                return queued
+    except OSError as error:
+        raise SpoolError(f"cannot read the spool {spool}: {error.strerror or error}") from error
+    return None
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a text could be the identifier of an object: what a user types becomes a path."""
+    return bool(text) and set(text) <= _OF_IDENTIFIERS
 
 
 def _read(journal: Path) -> QueuedObject | None:

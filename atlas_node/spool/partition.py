@@ -1,75 +1,35 @@
-"""One worker's folder of the spool: the files of each object, in the order that makes them safe.
+"""The folder of one worker: the files of its objects, as both of its processes touch them.
 
 An object is ``<id>.dcm``, a DICOM file with the received bytes behind file meta information of
-ours, and ``<id>.job``, its journal. The data file is complete before the journal is begun, and
-on removal the journal goes first; so a data file without a journal is never an accepted object,
-and a journal is never without its data. Names come from the spool's clock alone.
+ours, and ``<id>.job``, its journal. The receiver makes both, data first; the forwarder appends to
+the journal, and removes both, journal first. So a data file without a journal is never an accepted
+object, and a journal is never without its data.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import logging
 import mmap
 import os
-import time
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from atlas_node.errors import SpoolError
-from atlas_node.model import DeliveryRecord
-from atlas_node.spool.entry import Entry, QueuedObject, delivery_line, entry_line, parse_journal
+from atlas_node.errors import DamagedObjectError, SpoolError
+from atlas_node.spool.entry import Entry, QueuedObject
+from atlas_node.spool.journal import parse_journal
+from atlas_node.spool.lock import FolderLock, unusable
 
 Buffer = bytes | bytearray | memoryview
 
 DATA_SUFFIX: Final = ".dcm"
 JOURNAL_SUFFIX: Final = ".job"
-LOCK_NAME: Final = "lock"
 
 _logger = logging.getLogger(__name__)
-
-
-class FolderLock:
-    """An exclusive lock on a folder, held until it is closed or the process ends.
-
-    Raises
-    ------
-    SpoolError
-        When the folder cannot be written, or another process holds it for longer than
-        `patience` seconds.
-    """
-
-    def __init__(self, folder: Path, patience: float = 0.0) -> None:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise SpoolError(unusable(folder, error)) from error
-        give_up = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                if time.monotonic() >= give_up:
-                    os.close(self._file)
-                    raise SpoolError(
-                        f"the spool {folder} is in use by another node; "
-                        "stop that one or set spool.path to another folder"
-                    ) from None
-                time.sleep(0.05)
-            else:
-                return
-
-    def close(self) -> None:
-        """Let the folder go."""
-        os.close(self._file)
-
-
-def unusable(path: Path, error: OSError) -> str:
-    """Return one line that says why `path` cannot be used."""
-    return f"cannot write the spool {path}: {error.strerror or error}"
 
 
 def partitions(spool: Path) -> dict[int, Path]:
@@ -86,10 +46,10 @@ class Partition:
     ----------
     folder : Path
         Its folder; made when it is missing.
-    durability : {"os", "fsync"}
-        Whether writes are left to the page cache or forced to the disk.
+    side : str
+        `RECEIVER_LOCK` or `FORWARDER_LOCK`: which of the two processes this is.
     patience : float
-        Seconds to wait for another process to let the folder go.
+        Seconds to wait for another process to let that side go.
 
     Raises
     ------
@@ -97,95 +57,230 @@ class Partition:
         When the folder cannot be used.
     """
 
-    def __init__(
-        self, folder: Path, durability: Literal["os", "fsync"], *, patience: float = 0.0
-    ) -> None:
+    def __init__(self, folder: Path, side: str, patience: float = 0.0) -> None:
         self.folder = folder
-        self._fsync = durability == "fsync"
-        self._lock = FolderLock(folder, patience)
+        self._side = side
+        self._finding = threading.Lock()
+        self._lock = FolderLock(folder, side, patience)
+        try:
+            self._fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            self._lock.close()
+            raise SpoolError(unusable(folder, error)) from error
 
     def close(self) -> None:
         """Let the folder go; the objects stay."""
+        os.close(self._fd)
         self._lock.close()
 
-    def write(self, entry: Entry, header: bytes, data: Buffer) -> None:
-        """Write an object; when this returns it is accepted.
-
-        Raises
-        ------
-        SpoolError
-            When it cannot be written. Nothing of it is left then.
-        """
-        data_path, journal_path = self._data(entry.object_id), self._journal(entry.object_id)
-        try:
-            _write_new(data_path, (header, data), self._fsync)
-            _write_new(journal_path, (entry_line(entry),), self._fsync)
-            if self._fsync:
-                self._sync_folder()
-        except OSError as error:
-            for path in (journal_path, data_path):
-                try:
-                    path.unlink(missing_ok=True)
-                except OSError as second:
-                    # The sweep at the next start takes what is left of it.
-                    _logger.warning("cannot remove %s: %s", path, second.strerror)
-            raise SpoolError(unusable(data_path, error)) from error
-
-    def append(self, object_id: str, record: DeliveryRecord) -> None:
-        """Add the state of a delivery to the journal of an object.
+    def open(self, name: str, flags: int) -> int:
+        """Open a file of the folder, which may have been removed and made again meanwhile.
 
         Raises
         ------
         OSError
-            When the journal cannot be written.
+            When it cannot be opened.
+        SpoolError
+            When the folder is gone.
         """
-        line = delivery_line(record)
-        file = os.open(self._journal(object_id), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
-            end = os.lseek(file, 0, os.SEEK_END)
-            if os.write(file, line) != len(line):
-                # A full disk takes a part: without this the next line would go on in its middle.
-                os.ftruncate(file, end)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if self._fsync:
-                os.fdatasync(file)
-        finally:
-            os.close(file)
+            return os.open(name, flags | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
+        except FileNotFoundError:
+            if os.fstat(self._fd).st_nlink:
+                raise
+            self._find_again()
+            return os.open(name, flags | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
+
+    def _find_again(self) -> None:
+        """Go on in the folder that now has the place of the one we had, which was removed."""
+        with self._finding:
+            if os.fstat(self._fd).st_nlink:
+                return
+            if not self.folder.parent.is_dir():
+                raise SpoolError(f"the spool {self.folder.parent} is gone; bring it back")
+            lock = FolderLock(self.folder, self._side)
+            try:
+                found = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                lock.close()
+                raise
+            # In its place: another thread may be about to use the number.
+            os.dup2(found, self._fd, inheritable=False)
+            os.close(found)
+            self._lock.close()
+            self._lock = lock
+            _logger.warning("the spool partition %s was removed and made again", self.folder)
+
+    def names(self) -> list[str]:
+        """Return the names of all files of the folder, in order of arrival.
+
+        Raises
+        ------
+        OSError
+            When it cannot be read.
+        """
+        return sorted(os.listdir(self._fd))  # noqa: PTH208 - a descriptor, no path
+
+    def sync(self) -> None:
+        """Force the names of the folder to the disk.
+
+        Raises
+        ------
+        OSError
+            When that fails.
+        """
+        os.fsync(self._fd)
 
     def remove(self, object_id: str) -> None:
-        """Remove an object that needs nothing more.
+        """Remove what there is of an object.
 
         Raises
         ------
         OSError
             When a file cannot be removed.
         """
-        self._journal(object_id).unlink(missing_ok=True)
-        self._data(object_id).unlink(missing_ok=True)
+        for suffix in (JOURNAL_SUFFIX, DATA_SUFFIX):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(object_id + suffix, dir_fd=self._fd)
+
+    def remove_torn(self) -> int:
+        """Remove what is left of objects that were never accepted, or are finished.
+
+        Either process may call this when it starts: an object that is arriving is locked by its
+        receiver.
+
+        Returns
+        -------
+        int
+            The latest time in the name of any file, in nanoseconds since the epoch.
+
+        Raises
+        ------
+        SpoolError
+            When the folder cannot be read or put in order.
+        """
+        try:
+            names = self.names()
+            journals = {name[:-4] for name in names if name.endswith(JOURNAL_SUFFIX)}
+            torn = {it for it in journals if self._is_torn(it)}
+            data = {name[:-4] for name in names if name.endswith(DATA_SUFFIX)}
+            for object_id in torn | (data - journals):
+                self._remove_torn(object_id)
+        except OSError as error:
+            raise SpoolError(unusable(self.folder, error)) from error
+        times = [name[:16] for name in names if name.endswith((DATA_SUFFIX, JOURNAL_SUFFIX))]
+        return max((int(it, 16) for it in times if _is_hexadecimal(it)), default=0)
+
+    def _remove_torn(self, object_id: str) -> None:
+        try:
+            file = self.open(object_id + DATA_SUFFIX, os.O_RDONLY)
+        except FileNotFoundError:
+            if self._is_torn(object_id):
+                self.remove(object_id)
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # It may have been accepted between the first look and the lock.
+            if self._is_torn(object_id):
+                self.remove(object_id)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(file)
+
+    def _is_torn(self, object_id: str) -> bool:
+        """Whether an object has no journal with a whole line."""
+        try:
+            return b"\n" not in self._journal(object_id)
+        except FileNotFoundError:
+            return True
+
+    # The receiver
+
+    def create(self, object_id: str) -> int:
+        """Make the data file of an object that arrives, and lock it until it is closed.
+
+        Raises
+        ------
+        OSError
+            When it cannot be made.
+        """
+        while True:
+            file = self.open(object_id + DATA_SUFFIX, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file).st_nlink:
+                return file
+            # A forwarder that just starts took it for one that is left over.
+            os.close(file)
+
+    # The forwarder
+
+    def append(self, object_id: str, line: bytes, *, sync: bool = False) -> None:
+        """Add a line to the journal of an object.
+
+        Raises
+        ------
+        OSError
+            When the journal cannot be written.
+        """
+        file = self.open(object_id + JOURNAL_SUFFIX, os.O_WRONLY | os.O_APPEND)
+        try:
+            written = os.write(file, line)
+            if written != len(line):
+                # A full disk takes a part: without this the next line would go on in its middle.
+                os.ftruncate(file, os.lseek(file, 0, os.SEEK_CUR) - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if sync:
+                os.fdatasync(file)
+        finally:
+            os.close(file)
 
     def read(self, entry: Entry) -> memoryview:
         """Map the received bytes of an object; they stay readable when it is removed.
 
         Raises
         ------
-        SpoolError
+        DamagedObjectError
             When the file is missing or has not the size that was written.
+        SpoolError
+            When it cannot be read now.
         """
-        path = self._data(entry.object_id)
+        name = entry.object_id + DATA_SUFFIX
         try:
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
+            file = self.open(name, os.O_RDONLY)
+            try:
+                size = os.fstat(file).st_size
                 if size != entry.offset + entry.size:
-                    raise SpoolError(
-                        f"{path} has {size} bytes, expected {entry.offset + entry.size}"
+                    raise DamagedObjectError(
+                        f"{self.folder / name} has {size} bytes, "
+                        f"expected {entry.offset + entry.size}"
                     )
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                mapped = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+            finally:
+                os.close(file)
         except OSError as error:
-            raise SpoolError(f"cannot read {path}: {error.strerror or error}") from error
+            missing = isinstance(error, FileNotFoundError)
+            raise (DamagedObjectError if missing else SpoolError)(
+                f"cannot read {self.folder / name}: {error.strerror or error}"
+            ) from error
         return memoryview(mapped)[entry.offset :]
 
+    def load(self, object_id: str) -> QueuedObject | None:
+        """Return an object from its journal; None when it is finished or not accepted yet.
+
+        Raises
+        ------
+        OSError
+            When the journal cannot be read.
+        """
+        try:
+            queued, _ = self._parse(object_id, self._journal(object_id))
+        except FileNotFoundError:
+            return None
+        return queued
+
     def sweep(self) -> Iterator[tuple[QueuedObject, str]]:
-        """Put the folder in order after a stop of any kind and yield what was accepted.
+        """Put the journals in order after a stop of any kind and yield what was accepted.
 
         Yields
         ------
@@ -201,69 +296,68 @@ class Partition:
             When the folder cannot be read or put in order.
         """
         try:
-            paths = sorted(self.folder.iterdir())
-            accepted = {path.stem for path in paths if path.suffix == JOURNAL_SUFFIX}
-            for path in paths:
-                if path.suffix == DATA_SUFFIX and path.stem not in accepted:
-                    path.unlink()
-                elif path.suffix == JOURNAL_SUFFIX:
-                    queued = self._recover(path)
-                    if queued is not None:
-                        yield queued, self._damage(queued.entry)
+            for name in self.names():
+                if not name.endswith(JOURNAL_SUFFIX):
+                    continue
+                try:
+                    journal = self._journal(name[:-4])
+                except FileNotFoundError:
+                    # A receiver has given up an object that it could not complete.
+                    continue
+                queued, complete = self._parse(name[:-4], journal)
+                if queued is None:
+                    continue
+                if complete < len(journal):
+                    self._cut(name, complete)
+                yield queued, self._damage(queued.entry)
         except OSError as error:
             raise SpoolError(unusable(self.folder, error)) from error
 
-    def _recover(self, journal_path: Path) -> QueuedObject | None:
-        journal = journal_path.read_bytes()
+    def _parse(self, object_id: str, journal: bytes) -> tuple[QueuedObject | None, int]:
+        """Return what a journal says and the length of its complete lines."""
         try:
             parsed = parse_journal(journal)
-            if parsed and parsed[0].entry.object_id != journal_path.stem:
+            if parsed and parsed[0].entry.object_id != object_id:
                 raise ValueError("it is the journal of another object")
         except ValueError as error:
             # Not ours to judge: kept where it is for a person to look at.
-            _logger.error("%s is left alone: %s", journal_path, error)
-            return None
-        if parsed is None:
-            self.remove(journal_path.stem)
-            return None
-        queued, complete = parsed
-        if complete < len(journal):
-            os.truncate(journal_path, complete)
-        return queued
+            path = self.folder / (object_id + JOURNAL_SUFFIX)
+            _logger.error("%s is left alone: %s", path, error)
+            return None, 0
+        return parsed or (None, 0)
+
+    def _cut(self, name: str, length: int) -> None:
+        file = self.open(name, os.O_RDWR)
+        try:
+            os.ftruncate(file, length)
+        finally:
+            os.close(file)
+
+    def _journal(self, object_id: str) -> bytes:
+        file = self.open(object_id + JOURNAL_SUFFIX, os.O_RDONLY)
+        try:
+            journal = os.read(file, 4096)
+            if len(journal) == 4096:
+                journal += os.read(file, os.fstat(file).st_size)
+            return journal
+        finally:
+            os.close(file)
 
     def _damage(self, entry: Entry) -> str:
-        path = self._data(entry.object_id)
+        name = entry.object_id + DATA_SUFFIX
         expected = entry.offset + entry.size
         try:
-            size = path.stat().st_size
+            size = os.stat(name, dir_fd=self._fd).st_size
         except FileNotFoundError:
-            return f"the data file {path.name} is missing"
+            return f"the data file {name} is missing"
         if size != expected:
-            return f"the data file {path.name} has {size} of {expected} bytes"
+            return f"the data file {name} has {size} of {expected} bytes"
         return ""
 
-    def _data(self, object_id: str) -> Path:
-        return self.folder / (object_id + DATA_SUFFIX)
 
-    def _journal(self, object_id: str) -> Path:
-        return self.folder / (object_id + JOURNAL_SUFFIX)
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _write_new(path: Path, parts: Sequence[Buffer], fsync: bool) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+def _is_hexadecimal(text: str) -> bool:
     try:
-        for part in parts:
-            rest = memoryview(part)
-            while rest:
-                rest = rest[os.write(file, rest) :]
-        if fsync:
-            os.fsync(file)
-    finally:
-        os.close(file)
+        int(text, 16)
+    except ValueError:
+        return False
+    return True

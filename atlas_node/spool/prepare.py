@@ -11,14 +11,14 @@ import shutil
 from pathlib import Path
 
 from atlas_node.errors import SpoolError
-from atlas_node.spool.partition import (
-    DATA_SUFFIX,
-    JOURNAL_SUFFIX,
+from atlas_node.spool.lock import (
+    FORWARDER_LOCK,
     LOCK_NAME,
+    RECEIVER_LOCK,
     FolderLock,
-    partitions,
     unusable,
 )
+from atlas_node.spool.partition import DATA_SUFFIX, JOURNAL_SUFFIX, partitions
 
 
 def prepare_spool(spool: Path, workers: int) -> FolderLock:
@@ -81,9 +81,10 @@ def _adopt(folder: Path, heir: Path) -> None:
     The data file is in both places when the journal moves, so that a journal always has its
     data beside it; whichever copy is left over is a data file without a journal, and swept.
     """
-    # A worker that is still ending has the partition a moment longer.
-    lock = FolderLock(folder, patience=5.0)
-    try:
+    with contextlib.ExitStack() as stack:
+        # A worker that is still ending has the partition a moment longer.
+        for side in (RECEIVER_LOCK, FORWARDER_LOCK):
+            stack.callback(FolderLock(folder, side, patience=5.0).close)
         heir.mkdir(mode=0o700, exist_ok=True)
         for journal in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")):
             data = journal.with_suffix(DATA_SUFFIX)
@@ -92,11 +93,10 @@ def _adopt(folder: Path, heir: Path) -> None:
             journal.rename(heir / journal.name)
         for data in folder.glob(f"*{DATA_SUFFIX}"):
             data.unlink()
-        (folder / LOCK_NAME).unlink()
+        for name in (LOCK_NAME, RECEIVER_LOCK, FORWARDER_LOCK):
+            (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()
-    finally:
-        lock.close()
 
 
 def _copy(data: Path, copy: Path) -> None:

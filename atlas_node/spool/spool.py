@@ -1,14 +1,14 @@
-"""The spool of one worker: accepts objects, hands out what is due, forgets what is done.
+"""The forwarding side of a partition: hands out what is due, forgets what is done.
 
-Receiving, delivering and recording meet here and nowhere else; each has its own threads, and
-every method of `Spool` may be called from any of them. The rule: an object leaves the spool only
-when every delivery of it is sent and the annotation log has said so.
+Delivering and recording meet here, each in threads of its own, and every method of `Spool` may be
+called from any of them. It learns of objects by the doorbell and, at its start, from the journals.
+The rule: an object leaves the spool only when every delivery of it is sent or dropped, and the
+annotation log has said so.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,46 +16,25 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from atlas_node.config import SpoolSettings
-from atlas_node.encoding.part10 import file_header
-from atlas_node.errors import SpoolFullError
-from atlas_node.model import DeliveryRecord, DeliveryStatus, Envelope
+from atlas_node.errors import SpoolError
+from atlas_node.model import DeliveryRecord, DeliveryStatus
+from atlas_node.spool.doorbell import Doorbell
 from atlas_node.spool.entry import Entry, QueuedObject, Recipient, initial_deliveries
-from atlas_node.spool.limits import Occupancy
-from atlas_node.spool.partition import Buffer, Partition
+from atlas_node.spool.finished import FinishedObjects
+from atlas_node.spool.handout import Change, Delivery
+from atlas_node.spool.journal import delivery_line, recipients_line
+from atlas_node.spool.lock import FORWARDER_LOCK
+from atlas_node.spool.occupancy import Occupancy
+from atlas_node.spool.partition import JOURNAL_SUFFIX, Partition
 from atlas_node.spool.queues import DeliveryQueue
+from atlas_node.spool.unrecorded import Unrecorded
 
-_PARTITION_PATIENCE: Final = 10.0
-_FULL_LINE_EVERY: Final = 10.0
+_PATIENCE: Final = 10.0
 _SYNTAXES_AHEAD: Final = 256
+_ANNOTATED_BYTES: Final = 128 << 20
+_LATELY: Final = 1.0
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A delivery that a destination's thread has taken and must `Spool.settle`."""
-
-    entry: Entry
-    recipient: Recipient
-    record: DeliveryRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What the annotation log has still to be told of one object.
-
-    Attributes
-    ----------
-    entry : Entry
-    deliveries : tuple of DeliveryRecord
-        The present state of all of them.
-    new : bool
-        Whether the log was not told of the object since this worker started.
-    """
-
-    entry: Entry
-    deliveries: tuple[DeliveryRecord, ...]
-    new: bool
 
 
 @dataclass(slots=True)
@@ -63,51 +42,67 @@ class _Kept:
     entry: Entry
     deliveries: dict[str, DeliveryRecord]
     recorded: bool = field(default=False)
+    annotation: object | None = field(default=None)
 
 
 class Spool:
-    """The partition of one worker.
+    """The partition of one worker, as its forwarder has it.
 
     Parameters
     ----------
     settings : SpoolSettings
     partition : int
         Number of the worker.
-    workers : int
-        How many workers share the limits.
+    occupancy : Occupancy
+        Shared by all workers.
+    doorbell : Doorbell
+        Of this worker.
     clock : callable
         Seconds since the epoch.
 
     Raises
     ------
     SpoolError
-        When the partition cannot be used or another process has it.
+        When the partition cannot be used or another process forwards from it.
     """
 
     def __init__(
         self,
         settings: SpoolSettings,
-        partition: int = 0,
-        workers: int = 1,
+        partition: int,
+        occupancy: Occupancy,
+        doorbell: Doorbell,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
-        self._files = Partition(
-            settings.path / str(partition), settings.durability, patience=_PARTITION_PATIENCE
-        )
-        self._occupancy = Occupancy(settings.limits, workers, self._files.folder)
-        self._suffix = f"{partition:02x}{secrets.token_hex(2)}"
-        self._last_ns = 0
+        self._number = partition
+        self._occupancy = occupancy
+        self._doorbell = doorbell
+        self._files = Partition(settings.path / str(partition), FORWARDER_LOCK, _PATIENCE)
+        self._finished = FinishedObjects(settings, partition, self._files, occupancy)
         self._wakes = 0
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
         self._kept: dict[str, _Kept] = {}
+        self._leaving: set[str] = set()
         self._queues: dict[str, DeliveryQueue] = {}
-        self._unrecorded: dict[str, None] = {}
-        self._full_said = float("-inf")
+        self._taken: set[tuple[str, str]] = set()
+        self._unrecorded = Unrecorded(self._lock)
+        self._annotated = 0
+        self._missed = occupancy.missed(partition)
+        finished = []
         for queued, damage in self._files.sweep():
-            self._restore(queued, damage)
+            if queued.finished_at is None:
+                with self._lock:
+                    self._restore(queued, damage)
+            else:
+                finished.append(queued)
+        # Data whose journal is gone: the forwarder before this one was ended while it removed it.
+        self._files.remove_torn()
+        size = sum(kept.entry.size for kept in self._kept.values())
+        occupancy.begin_forwarding(partition, len(self._kept), size)
+        for queued in finished:
+            self._finished.add(queued.entry, queued.finished_at or 0.0)
 
     def close(self) -> None:
         """Let another process have the partition; what is in it stays."""
@@ -117,68 +112,38 @@ class Spool:
         with self._lock:
             return len(self._kept)
 
-    # Receiving
+    # Arriving
 
-    def accept(self, envelope: Envelope, data: Buffer, recipients: Sequence[Recipient]) -> str:
-        """Keep an object; when this returns it is durable and the sender may be told so.
+    def listen(self, timeout: float) -> None:
+        """Take in what the receiver has accepted, waiting at most `timeout` seconds for it.
 
-        Parameters
-        ----------
-        envelope : Envelope
-        data : bytes, bytearray or memoryview
-            The encoded data set as received.
-        recipients : sequence of Recipient
-            Where it goes; none: it is only recorded in the log.
-
-        Returns
-        -------
-        str
-            The identifier of the object.
-
-        Raises
-        ------
-        SpoolFullError
-            When a limit is reached.
-        SpoolError
-            When it cannot be written.
+        One thread of the forwarder calls this without end; it also removes finished objects
+        whose time is over.
         """
-        header = file_header(
-            sop_class_uid=envelope.sop_class_uid,
-            sop_instance_uid=envelope.sop_instance_uid,
-            transfer_syntax_uid=envelope.transfer_syntax_uid,
-            source_ae=envelope.calling_ae,
-        )
-        size = len(data)
-        with self._lock:
-            try:
-                self._occupancy.check(size)
-            except SpoolFullError as error:
-                self._say_full(error)
-                raise
-            self._occupancy.add(size)
-            object_id = self._new_id()
-        entry = Entry(object_id, envelope, size, len(header), tuple(recipients))
+        rung = self._doorbell.listen(timeout)
+        missed = self._occupancy.missed(self._number)
         try:
-            self._files.write(entry, header, data)
-        except BaseException:
+            if missed != self._missed:
+                rung = [
+                    name.removesuffix(JOURNAL_SUFFIX)
+                    for name in self._files.names()
+                    if name.endswith(JOURNAL_SUFFIX)
+                ]
+            # Only this thread adds to what is kept, so nothing is added twice.
+            found = [self._files.load(it) for it in rung if it not in self._kept]
+        except (OSError, SpoolError) as error:
+            _logger.error("cannot read the spool %s: %s", self._files.folder, error)
+            self._missed = -1
+            time.sleep(min(timeout, 1.0))
+            return
+        self._missed = missed
+        new = [queued for queued in found if queued is not None and queued.finished_at is None]
+        if new:
             with self._lock:
-                self._occupancy.subtract(size)
-            raise
-        with self._lock:
-            self._keep(entry, initial_deliveries(entry))
-            self._changed.notify_all()
-        return object_id
-
-    def _new_id(self) -> str:
-        """Return an identifier that sorts after every earlier one of this partition."""
-        self._last_ns = max(self._last_ns + 1, int(self._clock() * 1e9))
-        return f"{self._last_ns:016x}-{self._suffix}"
-
-    def _say_full(self, error: SpoolFullError) -> None:
-        now = time.monotonic()
-        if now - self._full_said >= _FULL_LINE_EVERY:
-            self._full_said = now
-            _logger.error("refusing objects with 0xA700: %s", error)
+                for queued in new:
+                    if queued.entry.object_id not in self._leaving:
+                        self._keep(queued.entry, dict(queued.deliveries))
+        self._finished.expire(self._clock())
 
     # Delivering
 
@@ -199,7 +164,7 @@ class Spool:
         give_up = time.monotonic() + timeout
         with self._lock:
             wakes = self._wakes
-            queue = self._queues.setdefault(destination, DeliveryQueue())
+            queue = self._queue(destination)
             while (object_id := queue.pop(self._clock())) is None:
                 wait = give_up - time.monotonic()
                 if wait <= 0 or wakes != self._wakes:
@@ -207,13 +172,19 @@ class Spool:
                 next_at = queue.next_at()
                 if next_at is not None:
                     wait = min(wait, max(0.0, next_at - self._clock()))
-                self._changed.wait(wait)
+                queue.changed.wait(wait)
             kept = self._kept[object_id]
+            self._taken.add((object_id, destination))
             recipient = next(it for it in kept.entry.recipients if it.destination == destination)
             return Delivery(kept.entry, recipient, kept.deliveries[destination])
 
     def settle(
-        self, delivery: Delivery, record: DeliveryRecord, *, hold_place: bool = False
+        self,
+        delivery: Delivery,
+        record: DeliveryRecord,
+        *,
+        hold_place: bool = False,
+        annotation: object | None = None,
     ) -> None:
         """Put down what became of a delivery that was taken.
 
@@ -225,44 +196,74 @@ class Spool:
         hold_place : bool
             Let it come again before everything that arrived after it: nothing was wrong with the
             object, the destination could not be reached.
+        annotation : object or None
+            What was sent, for the recorder, so that it need not be made again.
         """
-        object_id = delivery.entry.object_id
+        object_id, destination = delivery.entry.object_id, record.destination
         try:
-            self._files.append(object_id, record)
-        except OSError as error:
+            self._files.append(object_id, delivery_line(record))
+        except (OSError, SpoolError) as error:
             # What is on the disk is older: after a crash it would be sent once more, not lost.
-            _logger.error("cannot write the journal of %s: %s", object_id, error.strerror)
+            _logger.error("cannot write the journal of %s: %s", object_id, error)
         with self._lock:
-            self._kept[object_id].deliveries[record.destination] = record
-            if not record.final:
-                at = None if hold_place else record.next_try_at
-                self._queues[record.destination].push(object_id, at)
-            self._unrecorded[object_id] = None
-            self._changed.notify_all()
+            kept = self._kept[object_id]
+            self._taken.discard((object_id, destination))
+            kept.deliveries[destination] = record
+            queue = self._queue(destination)
+            if record.status is DeliveryStatus.SENT:
+                queue.sent_at = time.monotonic()
+            if record.final:
+                queue.release(object_id)
+            else:
+                queue.push(object_id, None if hold_place else record.next_try_at)
+            if annotation is not None and not kept.recorded:
+                self._hold_annotation(kept, annotation)
+            self._tell_recorder(object_id)
+
+    def hold_back(self, delivery: Delivery, behind: str) -> bool:
+        """Put back a delivery that was taken, to come after that of another object.
+
+        It is not counted a try, and comes again when the other object's delivery to the same
+        destination is final.
+
+        Returns
+        -------
+        bool
+            False, and nothing is done, when the other is final already or gone.
+        """
+        destination = delivery.recipient.destination
+        with self._lock:
+            other = self._kept.get(behind)
+            if other is None or other.deliveries[destination].final:
+                return False
+            object_id = delivery.entry.object_id
+            self._taken.discard((object_id, destination))
+            self._queue(destination).hold(object_id, behind)
+            return True
 
     def read(self, entry: Entry) -> memoryview:
         """Return the received data set of an object, mapped from its file.
 
         Raises
         ------
+        DamagedObjectError
+            When the file is missing or has not the size that was written.
         SpoolError
-            When the file is missing or damaged.
+            When it cannot be read now.
         """
         return self._files.read(entry)
 
     def syntaxes_ahead(self, destination: str) -> list[tuple[str, str]]:
         """Return the SOP classes and transfer syntaxes of what comes next for a destination."""
         with self._lock:
-            queue = self._queues.get(destination)
-            ahead = queue.peek(_SYNTAXES_AHEAD) if queue else []
+            ahead = self._queue(destination).peek(_SYNTAXES_AHEAD)
             envelopes = [self._kept[object_id].entry.envelope for object_id in ahead]
         return list(dict.fromkeys((it.sop_class_uid, it.transfer_syntax_uid) for it in envelopes))
 
     def due(self, destination: str) -> bool:
         """Whether a delivery to a destination is due now."""
         with self._lock:
-            queue = self._queues.get(destination)
-            return queue is not None and queue.is_due(self._clock())
+            return self._queue(destination).is_due(self._clock())
 
     def waiting(self) -> dict[str, int]:
         """Return the number of deliveries not final, by destination, where there are any."""
@@ -273,11 +274,112 @@ class Spool:
         """Have every waiting thread return, so that it looks whether it should stop."""
         with self._lock:
             self._wakes += 1
-            self._changed.notify_all()
+            self._unrecorded.changed.notify_all()
+            for queue in self._queues.values():
+                queue.changed.notify_all()
+
+    # Orders
+
+    def retry(self, object_id: str, destination: str) -> str:
+        """Have a delivery tried again from the start, and now; of a finished object, too.
+
+        Only the thread that calls `listen` may call this.
+
+        Returns
+        -------
+        str
+            Empty; or why it is not done.
+
+        Raises
+        ------
+        SpoolError
+            When the journal cannot be written.
+        """
+        with self._lock:
+            if object_id in self._finished:
+                queued = self._files.load(object_id)
+                if queued is not None and destination in queued.deliveries:
+                    self._finished.take_out(object_id)
+                    self._keep(queued.entry, dict(queued.deliveries))
+            return self._order(object_id, destination, DeliveryStatus.PENDING, "")
+
+    def drop(self, object_id: str, destination: str, why: str) -> str:
+        """Give a delivery up for good; the object leaves when no other delivery needs it.
+
+        Returns
+        -------
+        str
+            Empty; or why it is not done.
+
+        Raises
+        ------
+        SpoolError
+            When the journal cannot be written.
+        """
+        with self._lock:
+            return self._order(object_id, destination, DeliveryStatus.DROPPED, why)
+
+    def entry(self, object_id: str) -> Entry | None:
+        """Return what is known of an object that is not finished."""
+        with self._lock:
+            kept = self._kept.get(object_id)
+            return kept.entry if kept else None
+
+    def add_recipients(self, object_id: str, recipients: Sequence[Recipient]) -> None:
+        """Send an object to more destinations than it had when it was accepted.
+
+        Raises
+        ------
+        SpoolError
+            When the journal cannot be written.
+        """
+        with self._lock:
+            kept = self._kept[object_id]
+            known = {it.destination for it in kept.entry.recipients}
+            more = tuple(it for it in recipients if it.destination not in known)
+            self._append(object_id, recipients_line(more))
+            kept.entry = replace(kept.entry, recipients=kept.entry.recipients + more)
+            added = initial_deliveries(replace(kept.entry, recipients=more))
+            kept.deliveries.update(added)
+            for name in added:
+                self._queue(name).push(object_id)
+            self._tell_recorder(object_id)
+
+    def _order(self, object_id: str, destination: str, status: DeliveryStatus, why: str) -> str:
+        kept = self._kept.get(object_id)
+        if kept is None or destination not in kept.deliveries:
+            return "it is not in the spool"
+        if (object_id, destination) in self._taken:
+            return "it is being sent at this moment"
+        recipient = next(it for it in kept.entry.recipients if it.destination == destination)
+        if recipient.refusal and status is DeliveryStatus.PENDING:
+            return recipient.refusal
+        record = kept.deliveries[destination]
+        if record.settled and status is DeliveryStatus.DROPPED:
+            return f"it is {record.status} already"
+        record = DeliveryRecord(destination, status, at=self._clock(), detail=why)
+        self._append(object_id, delivery_line(record))
+        kept.deliveries[destination] = record
+        queue = self._queue(destination)
+        if record.final:
+            queue.remove(object_id)
+            queue.release(object_id)
+        else:
+            queue.push(object_id)
+        self._tell_recorder(object_id)
+        return ""
+
+    def _append(self, object_id: str, line: bytes) -> None:
+        try:
+            self._files.append(object_id, line)
+        except OSError as error:
+            raise SpoolError(
+                f"cannot write the journal of {object_id}: {error.strerror}"
+            ) from error
 
     # Recording
 
-    def unrecorded(self, limit: int, timeout: float) -> list[Change]:
+    def unrecorded(self, limit: int, timeout: float, patience: float = 0.0) -> list[Change]:
         """Return objects whose state the log has not been told, those longest waiting first.
 
         Parameters
@@ -286,17 +388,33 @@ class Spool:
             At most so many.
         timeout : float
             Seconds to wait for one. Returns early when `wake` was called.
+        patience : float
+            Seconds that an object may wait for its deliveries, so that the log is told of both
+            at once, and of many objects at once.
         """
+        give_up = time.monotonic() + timeout
         with self._lock:
             wakes = self._wakes
-            self._changed.wait_for(lambda: self._unrecorded or wakes != self._wakes, timeout)
-            changes = []
-            for object_id in list(self._unrecorded)[:limit]:
-                kept = self._kept[object_id]
-                changes.append(
-                    Change(kept.entry, tuple(kept.deliveries.values()), not kept.recorded)
-                )
-            return changes
+            while not (found := self._unrecorded.ripe(limit, patience, self._moves)):
+                wait = give_up - time.monotonic()
+                if wait <= 0 or wakes != self._wakes:
+                    return []
+                next_look = self._unrecorded.next_look(patience)
+                self._unrecorded.changed.wait(wait if next_look is None else min(wait, next_look))
+            return [self._change(object_id) for object_id in found]
+
+    def _change(self, object_id: str) -> Change:
+        kept = self._kept[object_id]
+        deliveries = tuple(kept.deliveries.values())
+        return Change(kept.entry, deliveries, not kept.recorded, kept.annotation)
+
+    def _moves(self, object_id: str) -> bool:
+        """Whether all that an object still waits for are destinations that take objects now."""
+        lately = time.monotonic() - _LATELY
+        return all(
+            it.final or self._queue(it.destination).sent_at > lately
+            for it in self._kept[object_id].deliveries.values()
+        )
 
     def recorded(self, changes: Sequence[Change]) -> None:
         """Note that the log has these; remove the objects that need nothing more."""
@@ -306,26 +424,47 @@ class Spool:
                 object_id = change.entry.object_id
                 kept = self._kept[object_id]
                 kept.recorded = True
+                self._hold_annotation(kept, None)
                 if tuple(kept.deliveries.values()) != change.deliveries:
                     continue
-                self._unrecorded.pop(object_id, None)
-                if all(it.status is DeliveryStatus.SENT for it in change.deliveries):
+                self._unrecorded.remove(object_id)
+                if all(it.settled for it in change.deliveries):
                     del self._kept[object_id]
-                    self._occupancy.subtract(kept.entry.size)
-                    done.append(object_id)
-        for object_id in done:
-            try:
-                self._files.remove(object_id)
-            except OSError as error:
-                _logger.error("cannot remove %s from the spool: %s", object_id, error.strerror)
+                    self._leaving.add(object_id)
+                    self._occupancy.removed(self._number, kept.entry.size)
+                    done.append(kept.entry)
+        for entry in done:
+            self._finished.finish(entry, self._clock())
+            self._leaving.discard(entry.object_id)
 
     def postpone(self, change: Change) -> None:
         """Put an object that the log did not take behind the others."""
         with self._lock:
-            self._unrecorded.pop(change.entry.object_id, None)
-            self._unrecorded[change.entry.object_id] = None
+            self._unrecorded.put_last(change.entry.object_id)
 
-    # Start
+    def _tell_recorder(self, object_id: str) -> None:
+        deliveries = self._kept[object_id].deliveries.values()
+        self._unrecorded.add(object_id, ready=all(it.final for it in deliveries))
+
+    def _hold_annotation(self, kept: _Kept, annotation: object | None) -> None:
+        """Keep an annotation with its object until it is recorded, if there is place."""
+        size = kept.entry.size
+        if kept.annotation is None and annotation is not None:
+            # An annotation may hold the whole object, written anew.
+            if self._annotated + size > _ANNOTATED_BYTES:
+                return
+            self._annotated += size
+        elif kept.annotation is not None and annotation is None:
+            self._annotated -= size
+        kept.annotation = annotation
+
+    # Keeping
+
+    def _queue(self, destination: str) -> DeliveryQueue:
+        queue = self._queues.get(destination)
+        if queue is None:
+            queue = self._queues[destination] = DeliveryQueue(self._lock)
+        return queue
 
     def _restore(self, queued: QueuedObject, damage: str) -> None:
         deliveries = dict(queued.deliveries)
@@ -336,15 +475,12 @@ class Spool:
                     deliveries[name] = replace(
                         record, status=DeliveryStatus.DEAD, detail=damage, next_try_at=None
                     )
-        self._last_ns = max(self._last_ns, int(queued.entry.object_id.partition("-")[0], 16))
-        self._occupancy.add(queued.entry.size)
         self._keep(queued.entry, deliveries)
 
     def _keep(self, entry: Entry, deliveries: dict[str, DeliveryRecord]) -> None:
         self._kept[entry.object_id] = _Kept(entry, deliveries)
-        self._unrecorded[entry.object_id] = None
+        self._tell_recorder(entry.object_id)
         for name, record in deliveries.items():
             if not record.final:
-                queue = self._queues.setdefault(name, DeliveryQueue())
                 # After a start everything is due at once, in the order of arrival.
-                queue.push(entry.object_id)
+                self._queue(name).push(entry.object_id)

@@ -97,6 +97,7 @@ def object_summary(found: LoggedObject) -> dict[str, Any]:
         "software_versions": identity.software_versions,
         "size": thing.size,
         "changed": thing.changed,
+        "again": found.again,
         "error": thing.error,
         "counts": dict(thing.counts),
         "deliveries": [_delivery(record) for record in found.deliveries],

@@ -13,10 +13,19 @@ from pathlib import Path
 
 import yaml
 
+from atlas_node.log import LogFilter, LogStore
+from atlas_node.model import DeliveryStatus
+from atlas_node.spool import read_queue
 from tests.fault.pacs import free_port
 
 ATLAS_NODE = [sys.executable, "-c", "from atlas_node.cli import main; main()"]
 _START = 30.0
+RUNS = int(os.environ.get("ATLAS_FAULT_RUNS", "1"))
+
+
+def seeds(few: int) -> range:
+    """Seeds of a fault test: `few`, or as many times that as ATLAS_FAULT_RUNS says."""
+    return range(few * RUNS)
 
 
 class NodeProcess:
@@ -85,19 +94,41 @@ class NodeProcess:
             assert time.monotonic() < give_up, self.said()
             time.sleep(0.02)
 
-    def workers(self) -> list[int]:
-        """Process identifiers of the workers."""
+    def workers(self, kind: str = "") -> list[int]:
+        """Process identifiers of the workers whose name begins with `kind`."""
         assert self.process is not None
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
-                parent = int(stat.read_text().rpartition(")")[2].split()[1])
+                name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
                 command = (stat.parent / "cmdline").read_bytes()
             except OSError:
                 continue
-            if parent == self.process.pid and b"spawn_main" in command:
+            child = int(rest.split()[1]) == self.process.pid and b"spawn_main" in command
+            if child and name.startswith(kind):
                 found.append(int(stat.parent.name))
         return sorted(found)
+
+    def processes(self) -> list[int]:
+        """Process identifiers of the node's first process and of its workers."""
+        assert self.process is not None
+        return [self.process.pid, *self.workers()]
+
+    def own_memory(self, kind: str = "") -> int:
+        """Bytes that the processes have for themselves, without what they map from files.
+
+        With a `kind`, only of the workers whose name begins so.
+        """
+        processes = self.workers(kind) if kind else self.processes()
+        return sum(_status(pid, "RssAnon") for pid in processes)
+
+    def open_files(self) -> int:
+        """File descriptors that the processes have open."""
+        count = 0
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                count += sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+        return count
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -124,6 +155,39 @@ class NodeProcess:
         )  # fmt: skip
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def dead(self, destination: str) -> dict[str, str]:
+        """Why each dead delivery to a destination is dead, by SOP Instance UID."""
+        return {
+            queued.entry.envelope.sop_instance_uid: record.detail
+            for queued in read_queue(self.spool)
+            for record in queued.deliveries.values()
+            if record.destination == destination and record.status is DeliveryStatus.DEAD
+        }
+
+    def logged(self) -> int:
+        """How many objects the log has."""
+        url = str(self.config["log"]["url"]).replace("///log.db", f"///{self.folder}/log.db")
+        log = LogStore.open(url, read_only=True)
+        try:
+            return log.totals(LogFilter()).objects
+        finally:
+            log.close()
+
+    def left_in_spool(self, timeout: float = 20.0) -> list[str]:
+        """Names of the files of objects that are in the spool still after a while; none: []."""
+        give_up = time.monotonic() + timeout
+        while (left := self.spooled()) and time.monotonic() < give_up:
+            time.sleep(0.02)
+        return sorted(it.name for it in left)
+
     def spooled(self) -> list[Path]:
         """Files of objects in the spool."""
         return [it for it in self.spool.rglob("*") if it.suffix in (".dcm", ".job")]
+
+
+def _status(pid: int, name: str) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))

@@ -249,9 +249,9 @@ ONE_FAULT = [
         'found "guess"',
     ),
     (
-        "peers:\n  - ae_title: MR1\n    services: [move]",
-        "config.yaml, line 3: peers[0].services[0]: expected one of echo, store, "
-        'found "move"',
+        "peers:\n  - ae_title: MR1\n    services: [shout]",
+        "config.yaml, line 3: peers[0].services[0]: expected one of echo, store, commit, find, "
+        'get, move, found "shout"',
     ),
     (
         "peers:\n  - {ae_title: MR1, address: 192.0.2.7/24}",
@@ -481,3 +481,29 @@ def test_errors_do_not_show_secrets(tmp_path: Path, text: str) -> None:
 def test_representation_does_not_show_secrets(tmp_path: Path) -> None:
     text = "web: {auth: {user: a, password: hunter2}}\nlog: {url: 'postgresql://u:hunter2@h/d'}\n"
     assert "hunter2" not in repr(load(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1.2.840.10008.1.2.1",
+        "ExplicitVRLittleEndian",
+        "explicit vr little endian",
+        "[Explicit VR Little Endian]",
+    ],
+)
+def test_a_transfer_syntax_goes_by_uid_and_by_name(tmp_path: Path, written: str) -> None:
+    text = PACS.replace("port: 104", f"port: 104, transfer_syntaxes: {written}")
+    [pacs] = load(tmp_path, text).destinations
+    assert pacs.transfer_syntaxes == ("1.2.840.10008.1.2.1",)
+
+
+def test_every_transfer_syntax_is_allowed_where_none_is_named(tmp_path: Path) -> None:
+    assert load(tmp_path, PACS).destinations[0].transfer_syntaxes == ()
+
+
+@pytest.mark.parametrize("written", ["JPEG 2999", "'1.2.'", "CTImageStorage", "[]x"])
+def test_what_is_no_transfer_syntax_is_refused(tmp_path: Path, written: str) -> None:
+    text = PACS.replace("port: 104", f'port: 104, transfer_syntaxes: "{written}"')
+    [fault] = faults(tmp_path, text)
+    assert "expected a transfer syntax" in fault

@@ -12,7 +12,11 @@ from atlas_node.config import load_config, settings_table
 from atlas_node.config.reference import write_table
 
 DOCUMENT = Path(__file__).parents[2] / "docs/configuration.md"
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+EXAMPLES = [
+    example
+    for document in (DOCUMENT, DOCUMENT.with_name("commitment.md"))
+    for example in re.findall(r"```yaml\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+]
 
 
 def test_every_setting_has_a_name_type_default_and_help() -> None:
@@ -37,7 +41,7 @@ def test_the_table_in_the_document_is_the_present_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_examples_of_the_document_load(tmp_path: Path, example: str) -> None:
+def test_examples_of_the_documents_load(tmp_path: Path, example: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(example, encoding="utf-8")
     load_config(path, {})

@@ -9,7 +9,8 @@ from atlas_node.cli import app
 from atlas_node.config import SpoolSettings
 from atlas_node.errors import SpoolError
 from atlas_node.model import DeliveryStatus, Envelope, Policy
-from atlas_node.spool import Recipient, Spool
+from atlas_node.spool import Recipient
+from tests.spools import FedSpool
 
 ENVELOPE = Envelope(
     received_at=1_700_000_000.0,
@@ -24,7 +25,7 @@ ENVELOPE = Envelope(
 
 @pytest.fixture
 def spool(tmp_path):
-    opened = Spool(SpoolSettings(path=tmp_path / "spool"))
+    opened = FedSpool(SpoolSettings(path=tmp_path / "spool"))
     yield opened
     opened.close()
 
@@ -35,8 +36,8 @@ def queue(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump({"spool": {"path": "spool"}}))
 
-    def run(command, *arguments):
-        return CliRunner().invoke(app, ["queue", command, *arguments, "-c", str(path)])
+    def run(command, *arguments, **options):
+        return CliRunner().invoke(app, ["queue", command, *arguments, "-c", str(path)], **options)
 
     return run
 
@@ -89,15 +90,15 @@ def test_json_is_one_object_a_line(queue, two_objects):
     rows = [json.loads(line) for line in queue("list", "--json").stdout.splitlines()]
     assert rows[0] == {
         "object_id": two_objects[0],
-        "received_at": 1_700_000_000.0,
+        "received_at": "2023-11-14T22:13:20+00:00",
         "calling_ae": "SCANNER",
         "sop_instance_uid": "1.2.3.4",
         "destination": "pacs",
         "status": "failed",
         "tries": 3,
-        "at": 1_700_000_100.0,
+        "at": "2023-11-14T22:15:00+00:00",
         "detail": "PACS at 192.0.2.9:104: status 0xA900",
-        "next_try_at": 1_700_000_200.0,
+        "next_try_at": "2023-11-14T22:16:40+00:00",
     }
     assert [row["status"] for row in rows] == ["failed", "pending", "pending", "pending"]
 
@@ -121,6 +122,86 @@ def test_one_object_is_shown_with_all_its_deliveries(queue, two_objects):
     shown = json.loads(queue("show", two_objects[0], "--json").stdout)
     assert shown["size"] == 2
     assert [it["destination"] for it in shown["deliveries"]] == ["pacs", "archive"]
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (("--destination", "pacs"), 2),
+        (("--destination", "pacs", "--status", "pending"), 1),
+        (("--since", "2023-11-14T22:13:20Z"), 4),
+        (("--since", "1h"), 0),
+        (("--finished",), 0),
+    ],
+)
+def test_the_list_can_be_narrowed(queue, two_objects, options, count):
+    assert len(queue("list", "--json", *options).stdout.splitlines()) == count
+
+
+def test_a_time_that_is_none_is_wrong_use(queue):
+    assert queue("list", "--since", "tomorrow").exit_code == 2
+
+
+@pytest.fixture
+def dead(spool, two_objects):
+    """The first object given up by `pacs`; the node stopped."""
+    assert spool.retry(two_objects[0], "pacs") == ""
+    for _ in range(2):
+        delivery = spool.take("pacs", 0)
+        spool.settle(delivery, replace(delivery.record, status=DeliveryStatus.DEAD, tries=9))
+    spool.close()
+    return two_objects
+
+
+def statuses(queue, *options):
+    rows = [json.loads(line) for line in queue("list", "--json", *options).stdout.splitlines()]
+    return [(row["destination"], row["status"], row["tries"]) for row in rows]
+
+
+def test_one_object_is_tried_again(queue, dead):
+    result = queue("retry", dead[0])
+    assert (result.exit_code, result.stdout) == (0, "2 deliveries tried again\n")
+    assert statuses(queue, "--destination", "pacs") == [("pacs", "pending", 0), ("pacs", "dead", 9)]
+
+
+def test_all_that_is_dead_is_tried_again_when_the_user_says_yes(queue, dead):
+    asked = queue("retry", "--status", "dead", input="n\n")
+    assert asked.exit_code == 1
+    assert "retry 2 deliveries of 2 objects?" in asked.output
+    assert statuses(queue, "--status", "dead") == 2 * [("pacs", "dead", 9)]
+    assert queue("retry", "--all", input="y\n").exit_code == 0
+    assert statuses(queue, "--status", "dead") == []
+
+
+def test_a_destination_is_dropped_without_asking(queue, dead):
+    result = queue("drop", "--destination", "archive", "--yes", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "action": "drop", "done": 2, "refused": [], "unanswered": 0,
+    }  # fmt: skip
+    assert statuses(queue, "--destination", "archive") == 2 * [("archive", "dropped", 0)]
+
+
+def test_what_is_refused_is_said_and_fails(queue, dead):
+    queue("drop", "--destination", "archive", "--yes")
+    result = queue("retry", "0-0")
+    assert isinstance(result.exception, SpoolError)
+    result = queue("drop", dead[0], "--status", "dropped")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("0 deliveries dropped\n")
+    assert f"{dead[0]} to archive: it is dropped already" in result.output
+
+
+def test_an_order_for_nothing_in_particular_is_wrong_use(queue, dead):
+    for command in ("retry", "drop"):
+        result = queue(command)
+        assert result.exit_code == 2
+        assert "--destination, --status or --all" in result.output
+
+
+def test_an_order_that_nothing_matches_changes_nothing(queue, dead):
+    result = queue("retry", "--destination", "nowhere")
+    assert (result.exit_code, result.stdout) == (0, "0 deliveries tried again\n")
 
 
 def test_an_object_that_is_not_there(queue, two_objects):

@@ -12,7 +12,7 @@ def test_a_configuration_that_is_not_there_is_one_clear_line(tmp_path):
     assert str(missing) in str(result.exception)
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "queue"])
+@pytest.mark.parametrize("command", ["serve", "check", "queue", "commitment"])
 def test_every_command_has_help(command):
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0

@@ -9,24 +9,51 @@ import pytest
 
 from atlas_node.config import Limits, NodeSettings, Peer, SpoolSettings, Timeouts, Tls
 from atlas_node.dimse import AccessList, StorageScp, listen
+from atlas_node.errors import SpoolFullError
 from atlas_node.model import Envelope
-from atlas_node.spool import Spool
 from tests.fault.pacs import free_port
+from tests.spools import FedSpool
 
 TIMEOUTS = Timeouts(acse=3.0, dimse=3.0, network=3.0, connect=2.0)
+
+
+class ArrivedObject:
+    """What has been received of an object, in memory."""
+
+    def __init__(self, received: Received, envelope: Envelope) -> None:
+        self.received = received
+        self.envelope = envelope
+        self.data = bytearray()
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def write(self, data: memoryview) -> None:
+        if self.size + len(data) > self.received.max_object_bytes:
+            raise SpoolFullError("an object grows past the limit")
+        self.data += data
+
+    def abandon(self) -> None:
+        self.received.abandoned.append(self.envelope)
 
 
 class Received:
     """What the SCP handed on; `error` is raised instead of taking an object."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_object_bytes: int) -> None:
+        self.max_object_bytes = max_object_bytes
         self.objects: list[tuple[Envelope, bytes]] = []
+        self.abandoned: list[Envelope] = []
         self.error: Exception | None = None
 
-    def __call__(self, envelope: Envelope, data: memoryview) -> str:
+    def begin(self, envelope: Envelope) -> ArrivedObject:
+        return ArrivedObject(self, envelope)
+
+    def accept(self, arrival: ArrivedObject) -> str:
         if self.error:
             raise self.error
-        self.objects.append((envelope, bytes(data)))
+        self.objects.append((arrival.envelope, bytes(arrival.data)))
         return "id"
 
 
@@ -35,11 +62,9 @@ class RunningScp:
 
     def __init__(self, node: NodeSettings, peers: list[Peer], max_object_bytes: int) -> None:
         self.port = node.port
-        self.received = Received()
+        self.received = Received(max_object_bytes)
         self.listener = listen(node)
-        self.scp = StorageScp(
-            node, self.listener, self.received, AccessList(peers), max_object_bytes
-        )
+        self.scp = StorageScp(node, self.listener, self.received, AccessList(peers))
         self.scp.start()
 
     def stop(self) -> None:
@@ -60,9 +85,10 @@ def run_scp() -> Iterator[Callable[..., RunningScp]]:
         peers: list[Peer] | None = None,
         max_object_bytes: int = 2**30,
         tls: Tls | None = None,
+        timeouts: Timeouts = TIMEOUTS,
         **node: object,
     ) -> RunningScp:
-        settings = NodeSettings(port=free_port(), timeouts=TIMEOUTS, tls=tls, **node)
+        settings = NodeSettings(port=free_port(), timeouts=timeouts, tls=tls, **node)
         running.append(RunningScp(settings, peers or [], max_object_bytes))
         return running[-1]
 
@@ -72,7 +98,7 @@ def run_scp() -> Iterator[Callable[..., RunningScp]]:
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(SpoolSettings(path=tmp_path / "spool", limits=Limits(min_free_bytes=1)))
+def spool(tmp_path: Path) -> Iterator[FedSpool]:
+    opened = FedSpool(SpoolSettings(path=tmp_path / "spool", limits=Limits(min_free_bytes=1)))
     yield opened
     opened.close()

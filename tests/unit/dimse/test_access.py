@@ -1,23 +1,24 @@
 import pytest
 
-from atlas_node.config import Peer
+from atlas_node.config import Peer, ReportTo
 from atlas_node.dimse import AccessList
 
 BOTH = frozenset({"echo", "store"})
+EVERYTHING = BOTH | {"commit", "find", "get", "move"}
 
 
 def test_without_peers_everybody_may_call():
-    assert AccessList([]).services("ANYBODY", "203.0.113.9") == BOTH
+    assert AccessList([]).services("ANYBODY", "203.0.113.9") == EVERYTHING
 
 
 @pytest.mark.parametrize(
     ("calling_ae", "address", "services"),
     [
-        ("CT1", "192.0.2.7", BOTH),
-        ("CT1 ", "192.0.2.7", BOTH),
+        ("CT1", "192.0.2.7", EVERYTHING),
+        ("CT1 ", "192.0.2.7", EVERYTHING),
         ("CT1", "192.0.2.8", frozenset()),
         ("ct1", "192.0.2.7", frozenset()),
-        ("CT1", "::ffff:192.0.2.7", BOTH),
+        ("CT1", "::ffff:192.0.2.7", EVERYTHING),
         ("WARD", "198.51.100.200", {"echo"}),
         ("WARD", "198.51.101.1", frozenset()),
         ("ANYWHERE", "2001:db8::1", {"store"}),
@@ -37,3 +38,12 @@ def test_a_peer_is_an_ae_title_at_an_address(calling_ae, address, services):
 def test_a_caller_that_two_entries_name_may_do_what_both_allow():
     peers = [Peer(ae_title="A", services={"echo"}), Peer(ae_title="A", services={"store"})]
     assert AccessList(peers).services("A", "192.0.2.1") == BOTH
+
+
+def test_a_peer_says_where_it_takes_reports():
+    there = ReportTo(port=104)
+    access = AccessList([Peer(ae_title="CT1", address="192.0.2.7", report_to=there)])
+    assert access.report_to("CT1", "192.0.2.7") == there
+    assert access.report_to("CT1", "192.0.2.8") is None
+    assert access.report_to("CT2", "192.0.2.7") is None
+    assert AccessList([]).report_to("CT1", "192.0.2.7") is None

@@ -51,8 +51,15 @@ def deliver(spool, node, annotator):
 def accept(spool):
     """Put an object into the spool as a scanner would, and return its SOP Instance UID."""
 
-    def put(number=1, policy=Policy.DECODE, sop_class=CTImageStorage, to=("pacs",), data=None):
-        ds = ct_object(number)
+    def put(
+        number=1,
+        policy=Policy.DECODE,
+        sop_class=CTImageStorage,
+        to=("pacs",),
+        data=None,
+        series="1.2.3",
+    ):
+        ds = ct_object(number, study=series)
         envelope = Envelope(
             1.7e9, "SCANNER", "ATLAS", "192.0.2.7", str(sop_class), str(ds.SOPInstanceUID), EXPLICIT
         )
@@ -150,14 +157,16 @@ def test_a_warning_counts_as_stored_and_is_kept(pacs, deliver, accept, spool, st
     assert record.detail.startswith(f"status 0x{status:04X}")
 
 
+def refusing(uid, status):
+    return lambda event: status if event.request.AffectedSOPInstanceUID == uid else 0x0000
+
+
 def test_a_refused_object_is_dead_after_its_tries_with_the_destinations_own_status(
     pacs, deliver, accept, spool, caplog
 ):
     refused = accept(1)
     others = [accept(number) for number in range(2, 5)]
-    pacs.answer = lambda event: (
-        0xA900 if event.request.AffectedSOPInstanceUID == refused else 0x0000
-    )
+    pacs.answer = refusing(refused, 0xA900)
     pacs.start()
     deliver(pacs.port)
     record = wait_for(spool, refused, DeliveryStatus.DEAD)
@@ -165,6 +174,69 @@ def test_a_refused_object_is_dead_after_its_tries_with_the_destinations_own_stat
     assert record.detail.startswith(f"PACS at 127.0.0.1:{pacs.port}: status 0xA900")
     assert pacs.wait_for(others)
     assert "the delivery is dead" in caplog.text
+
+
+def test_a_series_waits_for_its_object_that_failed_and_other_series_do_not(
+    pacs, deliver, accept, spool
+):
+    first, second, third = (accept(number, series="1.2.1") for number in range(3))
+    others = [accept(number, series="1.2.2") for number in range(3)]
+    go_on = threading.Event()
+    pacs.answer = lambda event: (
+        0xA900 if event.request.AffectedSOPInstanceUID == first and not go_on.is_set() else 0x0000
+    )
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=0.05, max_delay=0.1, max_tries=1000))
+    assert pacs.wait_for(others)
+    wait_for(spool, first, DeliveryStatus.FAILED)
+    time.sleep(0.3)
+    assert pacs.arrived == others
+    assert state(spool, second).status is DeliveryStatus.PENDING
+    assert state(spool, second).tries == 0
+    go_on.set()
+    assert pacs.wait_for([third])
+    assert pacs.arrived == [*others, first, second, third]
+
+
+def test_a_series_goes_on_when_its_object_that_failed_is_dead(pacs, deliver, accept, spool):
+    first, *others = (accept(number) for number in range(4))
+    pacs.answer = refusing(first, 0xC000)
+    pacs.start()
+    deliver(pacs.port)
+    assert pacs.wait_for(others)
+    assert pacs.arrived == others
+    assert state(spool, first).status is DeliveryStatus.DEAD
+
+
+def test_a_series_goes_on_when_its_object_that_failed_is_dropped(pacs, deliver, accept, spool):
+    first, *others = (accept(number) for number in range(4))
+    pacs.answer = refusing(first, 0xC000)
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=600, max_delay=600))
+    wait_for(spool, first, DeliveryStatus.FAILED)
+    time.sleep(0.2)
+    assert pacs.arrived == []
+    [object_id] = [
+        it.entry.object_id
+        for it in spool.unrecorded(1000, 0)
+        if it.entry.envelope.sop_instance_uid == first
+    ]
+    spool.drop(object_id, "pacs", "by order")
+    assert pacs.wait_for(others)
+    assert pacs.arrived == others
+
+
+def test_a_series_that_is_refused_does_not_fail_one_object_after_the_other(
+    pacs, deliver, accept, spool
+):
+    uids = [accept(number) for number in range(6)]
+    pacs.answer = lambda event: 0xA900
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=0.4, max_delay=0.4, max_tries=2))
+    begun = time.monotonic()
+    for uid in uids:
+        wait_for(spool, uid, DeliveryStatus.DEAD)
+    assert time.monotonic() - begun < 2.0  # 0.4 s for the first and 0.4 s for all others
 
 
 def test_a_destination_out_of_resources_is_tried_for_as_long_as_it_takes(
@@ -178,14 +250,21 @@ def test_a_destination_out_of_resources_is_tried_for_as_long_as_it_takes(
     assert wait_for(spool, uid, DeliveryStatus.SENT).tries == 7
 
 
-def test_one_object_too_large_for_a_destination_lets_the_others_pass(pacs, deliver, accept, spool):
-    first = accept(1)
-    others = [accept(number) for number in range(2, 5)]
-    pacs.answer = lambda event: 0xA700 if event.request.AffectedSOPInstanceUID == first else 0x0000
+def test_an_object_for_which_alone_a_destination_has_no_resources_is_dead_in_the_end(
+    pacs, deliver, accept, spool
+):
+    large = accept(0)
+    pacs.answer = refusing(large, 0xA700)
     pacs.start()
     deliver(pacs.port)
-    assert pacs.wait_for(others)
-    assert state(spool, first).status is DeliveryStatus.FAILED
+    others = []
+    while state(spool, large).status is not DeliveryStatus.DEAD:
+        others.append(accept(len(others), series=f"1.2.{len(others)}"))
+        assert pacs.wait_for(others)
+        assert len(others) < 1000
+    record = state(spool, large)
+    assert record.tries >= 3
+    assert record.detail.endswith("but it stores others")
 
 
 def test_an_object_that_makes_the_destination_fall_over_lets_the_others_pass(
@@ -204,7 +283,68 @@ def test_an_object_that_makes_the_destination_fall_over_lets_the_others_pass(
     deliver(pacs.port)
     assert pacs.wait_for(others)
     record = wait_for(spool, poison, DeliveryStatus.DEAD)
-    assert record.detail.endswith("in the middle of an exchange")
+    assert "in the middle of an exchange" in record.detail
+
+
+def test_an_object_that_is_answered_too_late_is_sent_again(pacs, deliver, accept, spool):
+    """The destination may have it twice; nobody but the destination can tell."""
+    late = threading.Event()
+
+    def answer_late_once(event):
+        if not late.is_set():
+            late.set()
+            time.sleep(3.5)  # the node waits 3 s
+        return 0x0000
+
+    pacs.answer = answer_late_once
+    pacs.start()
+    uid = accept()
+    deliver(pacs.port)
+    record = wait_for(spool, uid, DeliveryStatus.SENT)
+    assert record.tries == 2
+    assert pacs.wait(lambda pacs: len(pacs.objects[uid]) == 2)
+
+
+def test_a_destination_that_ended_an_idle_association_has_not_failed(
+    pacs, deliver, accept, spool, caplog
+):
+    pacs.start()
+    deliver(pacs.port)
+    wait_for(spool, accept(1), DeliveryStatus.SENT)
+    for association in pacs._ae.active_associations:
+        association.abort()
+    assert wait_for(spool, accept(2), DeliveryStatus.SENT).tries == 1
+    assert pacs.associations == 2
+    assert not caplog.records
+
+
+def test_an_object_is_sent_in_a_transfer_syntax_that_is_allowed(pacs, deliver, accept, spool):
+    pacs.start()
+    uid = accept()
+    deliver(pacs.port, transfer_syntaxes=("ImplicitVRLittleEndian",))
+    wait_for(spool, uid, DeliveryStatus.SENT)
+    assert pacs.syntaxes == ["1.2.840.10008.1.2"]
+
+
+def test_an_object_in_no_transfer_syntax_that_is_allowed_is_dead_and_says_so(
+    pacs, deliver, accept, spool
+):
+    pacs.start()
+    uid = accept()
+    deliver(pacs.port, transfer_syntaxes=("JPEG Baseline (Process 1)",))
+    assert wait_for(spool, uid, DeliveryStatus.DEAD).detail == (
+        "it has no form in one of the transfer_syntaxes of destination pacs"
+    )
+    assert not pacs.associations
+
+
+def test_the_recorder_gets_what_was_sent(pacs, deliver, accept, spool):
+    pacs.start()
+    uid = accept()
+    deliver(pacs.port)
+    wait_for(spool, uid, DeliveryStatus.SENT)
+    [change] = spool.unrecorded(1, 0)
+    assert b"".join(change.annotation.pieces) == pacs.objects[uid][0]
 
 
 def test_a_refused_context_is_dead_in_the_end_and_holds_up_nothing(

@@ -1,4 +1,5 @@
 import socket
+import threading
 import time
 
 import pytest
@@ -11,13 +12,15 @@ from pydicom.uid import (
 )
 from pynetdicom import AE
 
-from atlas_node.config import NodeSettings, Peer
+from atlas_node.config import NodeSettings, Peer, Timeouts
 from atlas_node.dimse import listen
 from atlas_node.errors import ConfigurationError, SpoolError, SpoolFullError
 from tests.fault.pacs import ct_object, encoded, store_status
+from tests.scanner import ABORT, CT_IMAGE_STORAGE, Scanner, c_store_rq, p_data, pdu
 
 VERIFICATION = "1.2.840.10008.1.1"
 A_ABORT = bytes.fromhex("07000000000400000000")
+HASTY = Timeouts(acse=0.3, dimse=0.3, network=0.3, connect=2.0)
 
 
 @pytest.fixture
@@ -181,12 +184,138 @@ def test_an_object_cut_short_leaves_nothing_and_one_line(run_scp, caplog, how):
     assert len(running.received.objects) == 1
 
 
-def test_an_object_longer_than_the_limit_is_not_gathered_in_memory(run_scp, caplog):
+def test_an_object_longer_than_the_limit_is_refused_and_the_association_goes_on(run_scp):
     running = run_scp(max_object_bytes=50_000, max_pdu=16384)
-    assert "Status" not in store_status(running.port, ct_object(1, size=200_000))
-    assert "its message is longer than 50000 bytes" in caplog.text
-    assert store_status(running.port, ct_object(2, size=1000)).Status == 0x0000
-    assert len(running.received.objects) == 1
+    with Scanner(running.port) as scanner:
+        assert scanner.store(CT_IMAGE_STORAGE, "1.2.3", bytes(200_000)) == 0xA700
+        assert scanner.store(CT_IMAGE_STORAGE, "1.2.4", bytes(20_000)) == 0x0000
+    assert [it.sop_instance_uid for it in running.received.abandoned] == ["1.2.3"]
+    assert [(e.sop_instance_uid, len(d)) for e, d in running.received.objects] == [
+        ("1.2.4", 20_000)
+    ]
+
+
+@pytest.mark.parametrize("uid", ["", "1." + "2" * 63])
+def test_an_object_with_a_uid_that_is_none_is_refused_and_the_association_goes_on(
+    run_scp, uid, caplog
+):
+    running = run_scp()
+    with Scanner(running.port) as scanner:
+        scanner.send(CT_IMAGE_STORAGE, uid, b"data")
+        answer = scanner.response()
+        assert answer.status == 0xC000
+        assert answer.comment == f"an Affected SOP Instance UID of {len(uid)} characters"
+        assert scanner.store(CT_IMAGE_STORAGE, "1.2.4", b"data") == 0x0000
+    assert "refused with 0xC000: an Affected SOP Instance UID" in caplog.text
+
+
+@pytest.mark.parametrize("uid", ["1.2.840.113619.6.95", "not/../a.uid", "1." + "2" * 62])
+def test_other_uids_are_taken_as_they_come(run_scp, uid):
+    running = run_scp()
+    with Scanner(running.port) as scanner:
+        assert scanner.store(CT_IMAGE_STORAGE, uid, b"data") == 0x0000
+    assert running.received.objects[0][0].sop_instance_uid == uid
+
+
+def test_an_object_without_a_data_set_is_refused(run_scp):
+    running = run_scp()
+    with Scanner(running.port) as scanner:
+        scanner.send(CT_IMAGE_STORAGE, "1.2.3", b"")
+        answer = scanner.response()
+    assert (answer.status, answer.comment) == (0xC000, "no data set")
+    assert running.received.objects == []
+
+
+def wait_for(said, caplog):
+    for _ in range(500):
+        if said in caplog.text:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{said!r} is not in {caplog.text!r}")
+
+
+NONSENSE = [
+    pytest.param([pdu(4, bytes(5))], "a P-DATA-TF PDU of 5 bytes", id="short PDU"),
+    pytest.param(
+        [pdu(4, bytes.fromhex("00000100 0100"))], "a presentation data value of 256", id="lie"
+    ),
+    pytest.param(
+        p_data(9, c_store_rq(CT_IMAGE_STORAGE, "1.2.3", 1), 16384, command=True),
+        "presentation context 9, which was not accepted",
+        id="context",
+    ),
+    pytest.param(p_data(1, b"data", 16384, command=False), "without a command set", id="data"),
+]
+
+
+@pytest.mark.parametrize(("pdus", "said"), NONSENSE)
+def test_nonsense_ends_the_association_with_an_abort_and_one_line(run_scp, caplog, pdus, said):
+    running = run_scp()
+    with Scanner(running.port) as scanner:
+        for part in pdus:
+            scanner.sock.sendall(part)
+        assert scanner.read_pdu()[0] == ABORT
+    wait_for(said, caplog)
+    assert len(caplog.records) == 1
+    assert store_status(running.port, ct_object(2)).Status == 0x0000
+
+
+def test_a_peer_that_stops_in_the_middle_is_aborted_in_time_with_one_line(run_scp, caplog):
+    running = run_scp(timeouts=HASTY)
+    with Scanner(running.port) as scanner:
+        first, *rest = scanner.message(CT_IMAGE_STORAGE, "1.2.3", bytes(1000))
+        scanner.sock.sendall(first + rest[0][:500])
+        assert scanner.read_pdu()[0] == ABORT
+    wait_for("in the middle of a message, of which nothing is kept: nothing came for 0.3 s", caplog)
+    assert [it.sop_instance_uid for it in running.received.abandoned] == ["1.2.3"]
+
+
+def test_a_peer_that_says_nothing_between_messages_is_aborted_in_time(run_scp, caplog):
+    running = run_scp(timeouts=HASTY)
+    with Scanner(running.port) as scanner:
+        assert scanner.store(CT_IMAGE_STORAGE, "1.2.3", b"data") == 0x0000
+        assert scanner.read_pdu()[0] == ABORT
+    wait_for("association with 'SCANNER' (127.0.0.1) aborted: nothing came for 0.3 s", caplog)
+
+
+@pytest.mark.parametrize("said", [b"", b"\x01\x00\x00\x00"])
+def test_a_connection_without_a_request_is_closed_in_time(run_scp, said):
+    running = run_scp(timeouts=Timeouts(acse=0.3, network=60))
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as sock:
+        sock.sendall(said)
+        assert sock.recv(100) == b""
+
+
+def test_a_slow_peer_is_waited_for(run_scp):
+    running = run_scp(timeouts=HASTY)
+    with Scanner(running.port) as scanner:
+        message = b"".join(scanner.message(CT_IMAGE_STORAGE, "1.2.3", bytes(40)))
+        for begin in range(0, len(message), 10):
+            scanner.sock.sendall(message[begin : begin + 10])
+            time.sleep(0.05)
+        assert scanner.response().status == 0x0000
+    assert running.received.objects[0][1] == bytes(40)
+
+
+def test_a_peer_that_does_not_wait_for_answers_gets_them_in_order(run_scp):
+    running = run_scp(max_pdu=16384)
+    with Scanner(running.port, max_pdu=16384) as scanner:
+        for number in range(20):
+            scanner.send(CT_IMAGE_STORAGE, f"1.2.{number}", bytes(20_000 + number))
+        assert [scanner.response().message_id for _ in range(20)] == list(range(1, 21))
+    assert [len(data) for _, data in running.received.objects] == [20_000 + n for n in range(20)]
+
+
+def test_many_associations_at_once(run_scp):
+    running = run_scp(max_associations=30)
+    scanners = [Scanner(running.port, max_pdu=16384).associate() for _ in range(20)]
+    for number, scanner in enumerate(scanners):
+        scanner.send(CT_IMAGE_STORAGE, f"1.2.{number}", bytes([number]) * 30_000)
+    assert {scanner.response().status for scanner in scanners} == {0x0000}
+    for scanner in scanners:
+        scanner.release()
+    found = {e.sop_instance_uid: data for e, data in running.received.objects}
+    assert found == {f"1.2.{number}": bytes([number]) * 30_000 for number in range(20)}
 
 
 def test_a_pdu_that_announces_gigabytes_ends_the_connection(run_scp):
@@ -198,13 +327,14 @@ def test_a_pdu_that_announces_gigabytes_ends_the_connection(run_scp):
 
 
 @pytest.mark.parametrize(
-    "noise", [b"GET / HTTP/1.1\r\n\r\n", b"\x09\x00\x00\x00\x00\x04abcd", b"\0"]
+    "noise", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x09\x00\x00\x00\x00\x04abcd", b"\0"]
 )
-def test_noise_on_the_port_harms_nobody(run_scp, noise):
+def test_noise_on_the_port_harms_nobody(run_scp, noise, caplog):
     running = run_scp()
     with socket.create_connection(("127.0.0.1", running.port), timeout=5) as sock:
         sock.sendall(noise)
     assert store_status(running.port, ct_object(2)).Status == 0x0000
+    assert caplog.records == []
 
 
 def test_a_port_in_use_is_one_clear_line():
@@ -232,6 +362,44 @@ def test_open_associations_may_end_before_it_stops(run_scp, associate):
             break
         time.sleep(0.01)
     assert assoc.is_aborted
+
+
+def test_an_association_at_rest_does_not_delay_the_stop(run_scp, caplog):
+    running = run_scp()
+    with Scanner(running.port) as scanner:
+        assert scanner.store(CT_IMAGE_STORAGE, "1.2.3", b"data") == 0x0000
+        begun = time.monotonic()
+        running.scp.stop(begun + 30)
+        assert time.monotonic() - begun < 10
+        assert scanner.read_pdu()[0] == ABORT
+    assert "association with 'SCANNER' (127.0.0.1) aborted: the node stops" in caplog.text
+
+
+def test_an_object_on_its_way_is_answered_before_it_stops(run_scp):
+    running = run_scp()
+    with Scanner(running.port) as scanner:
+        *most, last = scanner.message(CT_IMAGE_STORAGE, "1.2.3", bytes(500_000))
+        scanner.sock.sendall(b"".join(most))
+        stopping = threading.Thread(target=running.scp.stop, args=(time.monotonic() + 30,))
+        stopping.start()
+        time.sleep(1.5)
+        scanner.sock.sendall(last)
+        assert scanner.response().status == 0x0000
+        scanner.release()
+    stopping.join(20)
+    assert not stopping.is_alive()
+
+
+def test_an_object_that_does_not_come_to_its_end_is_cut_at_the_deadline(run_scp, caplog):
+    running = run_scp()
+    with Scanner(running.port) as scanner:
+        first, second, *_ = scanner.message(CT_IMAGE_STORAGE, "1.2.3", bytes(500_000))
+        scanner.sock.sendall(first + second[:1000])
+        time.sleep(0.2)
+        running.scp.stop(time.monotonic() + 0.2)
+        assert scanner.read_pdu()[0] == ABORT
+    wait_for("ended in the middle of a message", caplog)
+    assert running.received.objects == []
 
 
 def test_a_connection_without_an_association_does_not_delay_the_stop(run_scp):

@@ -2,8 +2,6 @@ import socket
 import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     CTImageStorage,
@@ -14,12 +12,8 @@ from pydicom.uid import (
 from pynetdicom import _config, evt
 
 from atlas_node.dimse import Peer, echo, settings
-from atlas_node.dimse.scu import (
-    AssociationLostError,
-    ContextRefusedError,
-    KeptAssociation,
-    fragments,
-)
+from atlas_node.dimse.scu import ContextRefusedError, KeptAssociation
+from atlas_node.dimse.transport.established import AssociationLostError
 from atlas_node.errors import PeerError
 from tests.fault.pacs import Pacs, ct_object, encoded, free_port
 
@@ -45,19 +39,6 @@ def keep(node):
     yield open_
     for association in kept:
         association.close()
-
-
-@given(
-    st.lists(st.binary(max_size=60).map(memoryview), max_size=6),
-    st.integers(12, 80) | st.just(0),
-)
-def test_fragments_are_the_data_set_again_and_fit_the_pdu(pieces, longest):
-    cut = list(fragments(pieces, longest))
-    assert b"".join(it[1:] for it in cut) == b"".join(pieces)
-    assert [it[0] for it in cut] == [0x00] * (len(cut) - 1) + [0x02]
-    assert all(len(it) % 2 == 1 for it in cut[:-1])  # the fragment itself is even
-    if longest:
-        assert all(len(it) + 5 <= longest for it in cut)
 
 
 @pytest.mark.parametrize("size", [0, 1, 5_000, 3_000_000])
@@ -88,9 +69,13 @@ def test_objects_share_an_association_and_a_new_context_opens_another(pacs, keep
 def test_what_comes_next_is_negotiated_along(pacs, keep):
     association = keep(pacs.port)
     many = [(f"1.2.840.10008.5.1.4.1.1.{number}", CT[1]) for number in range(300)]
-    association.store(CT, "1.2.3", [b"\0\0"], ahead=[MR, *many])
+    association.takes([CT], lambda: [MR, *many])
+    association.store(CT, "1.2.3", [b"\0\0"])
     association.store(MR, "1.2.4", [b"\0\0"])
     assert pacs.associations == 1
+    association.store(many[200], "1.2.5", [b"\0\0"])  # an association has 128 contexts at most
+    association.store(MR, "1.2.6", [b"\0\0"])
+    assert pacs.associations == 2
 
 
 def test_the_peers_own_status_and_comment_come_back(pacs, keep):
@@ -134,7 +119,7 @@ def ct_only(monkeypatch):
 def test_a_refused_context_is_said_and_not_asked_for_again_at_once(ct_only, keep):
     association = keep(ct_only.port)
     with pytest.raises(ContextRefusedError, match="it does not know the SOP class"):
-        association.store(MR, "1.2.3", [b"\0\0"], ahead=[CT])
+        association.takes([MR], lambda: [CT])
     with pytest.raises(ContextRefusedError, match="it does not take the transfer syntax"):
         association.store((CT[0], str(ImplicitVRLittleEndian)), "1.2.3", [b"\0\0"])
     opened = ct_only.associations

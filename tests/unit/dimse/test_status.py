@@ -1,6 +1,6 @@
 import pytest
 
-from atlas_node.dimse.status import Verdict, answer, describe, refusal, verdict
+from atlas_node.dimse.status import Answer, Verdict, answer, describe, refusal, verdict
 from atlas_node.errors import SpoolError, SpoolFullError
 
 
@@ -34,13 +34,13 @@ def test_what_a_destination_means(status, meaning):
     ],
 )
 def test_the_sender_is_told_what_to_do_and_nothing_of_our_inside(error, status, comment):
-    response = refusal(error)
-    assert (response.Status, response.ErrorComment) == (status, comment)
+    assert refusal(error) == Answer(status, comment)
 
 
 def test_a_comment_fits_its_vr():
     assert len(answer(0xC000, "x" * 100).ErrorComment) == 64
     assert "ErrorComment" not in answer(0x0000)
+    assert len(Answer(0xC000, "x" * 100).comment) == 64
 
 
 def test_a_comment_from_the_network_is_escaped():

@@ -1,5 +1,8 @@
 import datetime
 import ipaddress
+import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -8,10 +11,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from atlas_node.config import Tls
+from atlas_node.config import Timeouts, Tls
 from atlas_node.dimse import Peer, echo
+from atlas_node.dimse.scu import KeptAssociation
 from atlas_node.dimse.tls import client_context, server_context
+from atlas_node.dimse.transport.established import (
+    AssociationLostError,
+    EstablishedAssociation,
+    Patience,
+)
 from atlas_node.errors import ConfigurationError, PeerError
+from tests.scanner import ABORT, CT_IMAGE_STORAGE, AssociationEndedError, Scanner
+
+CT = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1")
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -66,10 +78,83 @@ def test_peers_that_trust_each_other_associate(run_scp, node, ours, theirs):
     assert echo(peer(run_scp(tls=listening).port, calling), node) > 0
 
 
+@pytest.fixture
+def tls_scanner(ours):
+    """Open an association over TLS with a listener that verifies nobody."""
+    opened = []
+
+    def open_(running) -> Scanner:
+        scanner = Scanner(running.port, timeout=20)
+        scanner.sock = client_context(Tls(ca=ours[0])).wrap_socket(
+            scanner.sock, server_hostname="127.0.0.1"
+        )
+        opened.append(scanner)
+        return scanner.associate()
+
+    yield open_
+    for scanner in opened:
+        scanner.close()
+
+
+@pytest.fixture
+def listening(ours) -> Tls:
+    return Tls(certificate=ours[0], key=ours[1], verify_peer=False)
+
+
+def test_objects_are_received_over_tls(run_scp, listening, tls_scanner):
+    running = run_scp(tls=listening)
+    scanner = tls_scanner(running)
+    contents = [bytes(range(256)) * size for size in (1, 100, 4000)]
+    for number, content in enumerate(contents):
+        assert scanner.store(CT_IMAGE_STORAGE, f"1.2.{number}", content) == 0x0000
+    for number, content in enumerate(contents):
+        scanner.send(CT_IMAGE_STORAGE, f"1.3.{number}", content)
+    assert [scanner.response().status for _ in contents] == [0x0000] * 3
+    scanner.release()
+    assert [data for _, data in running.received.objects] == contents * 2
+
+
+def test_a_message_in_one_tls_record_with_the_next_is_not_waited_for(
+    run_scp, listening, tls_scanner
+):
+    scanner = tls_scanner(run_scp(tls=listening))
+    messages = [scanner.message(CT_IMAGE_STORAGE, f"1.2.{n}", b"data") for n in range(3)]
+    scanner.sock.sendall(b"".join(part for message in messages for part in message))
+    assert [scanner.response().message_id for _ in messages] == [1, 2, 3]
+
+
+def test_a_stop_reaches_a_peer_in_the_middle_of_an_object_over_tls(run_scp, listening, tls_scanner):
+    running = run_scp(tls=listening)
+    scanner = tls_scanner(running)
+    first, second, *_ = scanner.message(CT_IMAGE_STORAGE, "1.2.3", bytes(500_000))
+    scanner.sock.sendall(first + second[:1000])
+    time.sleep(0.2)
+    running.scp.stop(time.monotonic() + 0.2)
+    # In the middle of a TLS record no A-ABORT can be read any more: TLS itself ends the connection.
+    with pytest.raises((OSError, AssociationEndedError)):
+        scanner.response()
+    assert running.received.objects == []
+
+
+def test_a_peer_that_stops_in_the_middle_over_tls_is_aborted_in_time(
+    run_scp, listening, tls_scanner, caplog
+):
+    running = run_scp(tls=listening, timeouts=Timeouts(network=0.3))
+    scanner = tls_scanner(running)
+    first, second, *_ = scanner.message(CT_IMAGE_STORAGE, "1.2.3", bytes(500_000))
+    scanner.sock.sendall(first + second[:1000])
+    assert scanner.read_pdu()[0] == ABORT
+    assert "nothing came for 0.3 s" in caplog.text
+
+
 def test_a_caller_without_a_certificate_is_refused_in_one_line(run_scp, node, ours, caplog):
     running = run_scp(tls=Tls(certificate=ours[0], key=ours[1], ca=ours[0]))
     with pytest.raises(PeerError):
         echo(peer(running.port, Tls(ca=ours[0])), node)
+    give_up = time.monotonic() + 5
+    # Our own side hears of the refusal before the other thread has said so.
+    while "connection from" not in caplog.text and time.monotonic() < give_up:
+        time.sleep(0.01)
     assert "connection from 127.0.0.1 failed" in caplog.text
     assert "Traceback" not in caplog.text
 
@@ -98,3 +183,51 @@ def test_files_that_cannot_be_used_are_named(tmp_path, ours):
         server_context(Tls(certificate=missing, key=ours[1]))
     with pytest.raises(ConfigurationError, match=r"tls: cannot use .*nowhere\.crt"):
         client_context(Tls(ca=missing))
+
+
+def test_objects_of_any_size_pass_over_tls_and_the_association_is_kept(run_scp, node, ours, theirs):
+    listening = Tls(certificate=ours[0], key=ours[1], ca=theirs[0])
+    calling = Tls(certificate=theirs[0], key=theirs[1], ca=ours[0])
+    running = run_scp(tls=listening)
+    association = KeptAssociation(peer(running.port, calling), node)
+    data_sets = [bytes(range(256)) * count for count in (1, 40_000, 3)]
+    for number, data in enumerate(data_sets):
+        pieces = [data[:1000], memoryview(data)[1000:]]
+        assert association.store(CT, f"1.2.{number}", pieces) == (0x0000, "")
+    association.close()
+    assert [data for _, data in running.received.objects] == data_sets
+
+
+def test_a_listener_that_goes_away_is_noticed_over_tls(run_scp, node, ours):
+    running = run_scp(tls=Tls(certificate=ours[0], key=ours[1], verify_peer=False))
+    association = KeptAssociation(peer(running.port, Tls(ca=ours[0])), node)
+    assert association.store(CT, "1.2.3", [b"\0\0"]) == (0x0000, "")
+    running.scp.stop(0.0)
+    give_up = time.monotonic() + 5
+    while association.is_open and time.monotonic() < give_up:
+        time.sleep(0.01)
+    assert not association.is_open
+
+
+def test_a_listener_that_takes_nothing_more_is_given_up_over_tls(ours):
+    ended = threading.Event()
+
+    def take_nothing() -> None:
+        with server_context(listening).wrap_socket(listener.accept()[0], server_side=True):
+            ended.wait(10)
+
+    listening = Tls(certificate=ours[0], key=ours[1], verify_peer=False)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=take_nothing, daemon=True).start()
+        association = EstablishedAssociation(
+            client_context(Tls(ca=ours[0])).wrap_socket(
+                socket.create_connection(listener.getsockname()), server_hostname="127.0.0.1"
+            ),
+            "PACS",
+            longest_sent=131072,
+            longest_received=131072,
+            patience=Patience(response=0.5, silence=0.5, release=0.5),
+        )
+        with pytest.raises(AssociationLostError, match=r"took nothing for 0\.5 s"):
+            association.exchange(1, {0x0100: b"\1\0"}, [bytes(20_000_000)])
+        ended.set()

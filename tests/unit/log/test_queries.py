@@ -1,5 +1,9 @@
+import sqlite3
+from contextlib import closing
+
 import pytest
 
+from atlas_node.errors import LogError
 from atlas_node.log import LogFilter
 from atlas_node.model import DeliveryRecord, DeliveryStatus, ElementStatus
 
@@ -78,7 +82,7 @@ def test_pages_of_objects_meet_and_do_not_overlap(store, make_object):
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 200])
 def test_pages_of_elements_meet_and_do_not_overlap(store, make_object, make_element, size):
     # 30 objects: more than are looked into at once.
-    elements = [make_element(f"(0019,10{n:02x})", [n % 2]) for n in (2, 0, 1)]
+    elements = [make_element(f"(0019,10{n:02x})", [n % 2]) for n in range(3)]
     store.record([make_object(f"o{number:02}", elements) for number in range(30)])
 
     found, before = [], None
@@ -109,6 +113,20 @@ def test_a_follower_sees_every_element_once_in_order(store, make_object, make_el
     assert store.after(LogFilter(), seen) == ((), seen)
 
 
+def test_a_follower_of_large_objects_gets_a_few_at_a_time(store, make_object, make_element):
+    elements = [make_element(f"(0019,10{n:02x})") for n in range(0x10, 0xFF)]
+    store.record([make_object(f"o{n}", elements) for n in range(12)])
+
+    first, seen = store.after(LogFilter(), 0)
+    rest, last = store.after(LogFilter(), seen)
+
+    assert (len(first), seen) == (5 * len(elements), 5)
+    assert [it.object_id for it in (*first, *rest)] == [
+        f"o{n}" for n in range(seen + seen) for _ in elements
+    ]
+    assert store.after(LogFilter(), last)[1] == 12
+
+
 def test_the_state_changes_with_objects_and_deliveries(store, make_object):
     states = [store.state()]
     store.record([make_object()])
@@ -127,3 +145,41 @@ def test_totals_count_objects_and_elements(filled):
     assert (totals.objects, totals.private) == (2, 2)
     assert totals.by_status[ElementStatus.DECODED] == 1
     assert totals.by_status[ElementStatus.UNKNOWN] == 1
+
+
+def test_runs_that_are_parted_by_a_page_or_a_time_lose_no_object(store, make_object, make_element):
+    # Three series come at the same time, one of them with two kinds of objects.
+    for number in range(90):
+        kind = make_element(vr="SS") if number % 9 == 0 else make_element()
+        series = f"1.2.{number % 3}"
+        store.record(
+            [make_object(f"o{number:02}", [kind], float(number), series_instance_uid=series)]
+        )
+
+    for since in (None, 0.0, 31.5, 89.0, 90.0):
+        for vr, step in (("SS", 9), (None, 1)):
+            wanted = LogFilter(since=since, vr=vr)
+            expected = [
+                f"o{n:02}" for n in range(89, -1, -1) if n >= (since or 0) and n % step == 0
+            ]
+            found, before = [], None
+            while page := store.objects(wanted, 4, before):
+                found += [it.object.object_id for it in page]
+                before = page[-1].seq
+            assert found == expected
+            if vr is None:
+                assert store.totals(wanted).objects == len(expected)
+
+
+def test_totals_of_one_object(filled):
+    assert filled.totals(LogFilter(object_id="o2")).private == 2
+    assert filled.totals(LogFilter(object_id="o2", since=250.0)).objects == 0
+
+
+def test_a_log_whose_content_is_damaged_is_one_line(filled, url):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("UPDATE runs SET common = x'78ff'")
+        connection.commit()
+
+    with pytest.raises(LogError, match=r"log\.db: its content is damaged: move it away"):
+        filled.object("o2")

@@ -2,12 +2,14 @@ import json
 import multiprocessing
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from atlas_node.errors import LogError
-from atlas_node.log import LogFilter, LogStore
+from atlas_node.log import Facts, LogFilter, LogStore, coding
 from atlas_node.model import DeliveryRecord, DeliveryStatus, ElementStatus
 
 EVERYTHING = LogFilter()
@@ -55,7 +57,7 @@ def test_elements_come_in_the_order_of_the_object(store, make_object, make_eleme
 
     found = [element.path for element in store.object("o1").object.elements]
 
-    assert found == [*sorted(paths), "(0021,1001)", *reversed(nested)]
+    assert found == [*nested, "(0021,1001)", *paths]
 
 
 def test_an_object_is_recorded_once(store, url, make_object, make_element):
@@ -64,7 +66,14 @@ def test_an_object_is_recorded_once(store, url, make_object, make_element):
     store.record([first, make_object("o2", elements=[make_element()])])
 
     assert [found.object.object_id for found in store.objects(EVERYTHING, 10)] == ["o2", "o1"]
-    assert count(url, "elements") == 2
+    assert count(url, "objects") == 2
+
+
+def differing(url):
+    """Return for each object the values that are not its run's, by place."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        rows = connection.execute("SELECT differing FROM objects ORDER BY seq").fetchall()
+    return [None if row[0] is None else coding.unpack_json(row[0]) for row in rows]
 
 
 def test_what_repeats_over_a_series_is_stored_once(store, url, make_object, make_element):
@@ -74,11 +83,89 @@ def test_what_repeats_over_a_series_is_stored_once(store, url, make_object, make
     store.record(series[:25])
     store.record(series[25:])
 
-    assert count(url, "elements") == 100
-    assert count(url, "facts") == 51
-    # The number of the mosaic's images is the slice number of one object.
-    assert count(url, "element_values") == 51 - 1
-    assert count(url, "definitions") == 2
+    for table in ("series", "layouts", "runs"):
+        assert count(url, table) == 1
+    assert count(url, "findings") == 2
+    assert differing(url) == [None] + [{"1": [n]} for n in range(1, 50)]
+
+
+def test_a_log_that_is_opened_again_goes_on_with_the_run(url, make_object, make_element):
+    for number in range(3):
+        with LogStore.open(url) as store:
+            store.record([make_object(f"o{number}", [make_element(value=["cut"], truncated=True)])])
+
+    assert count(url, "runs") == 1
+    assert differing(url) == [None, None, None]
+
+
+def test_objects_that_have_little_in_common_with_the_first_begin_a_new_run(
+    store, url, make_object, make_element
+):
+    def thing(number):
+        text = "first" if number == 0 else "later"
+        elements = [make_element(f"(0019,10{n:02x})", [f"{text} {n}" * 5]) for n in range(30)]
+        return make_object(f"o{number}", elements)
+
+    things = [thing(number) for number in range(6)]
+    store.record(things)
+
+    assert count(url, "runs") == 2
+    assert differing(url) == [None] * 6
+    assert [store.object(it.object_id).object for it in things] == things
+
+
+def test_facts_give_what_their_records_give(store, make_object, make_element):
+    records = {
+        ("a", 1): make_element(value=[1]),
+        ("a", 2): make_element(value=[2]),
+        ("b", 1): make_element("(0019,100b)", None, reason="why", status=ElementStatus.UNKNOWN),
+    }
+    made = []
+
+    def record_of(fact):
+        made.append(fact)
+        return records[fact]
+
+    def value_of(fact):
+        return records[fact].value, records[fact].truncated
+
+    def thing(object_id, *wanted):
+        return replace(make_object(object_id), elements=Facts(lambda: wanted, record_of, value_of))
+
+    first = thing("o1", ("a", 1), ("b", 1))
+    again = thing("o2", ("a", 1), ("b", 1))
+    other = thing("o3", ("a", 2), ("b", 1), ("a", 1))
+    store.record([first, again])
+    store.record([other])
+
+    # A record is made for a finding that was not met before, and for nothing else.
+    assert made == [("a", 1), ("b", 1)]
+    for it in (first, again, other):
+        assert store.object(it.object_id).object.elements == tuple(it.elements)
+
+
+def test_an_instance_that_comes_again_is_told_from_one_with_other_bytes(store, make_object, caplog):
+    def thing(object_id, fingerprint):
+        return replace(
+            make_object(object_id, sop_instance_uid="1.2.3.4.5"), fingerprint=fingerprint
+        )
+
+    store.record([thing("o1", 7), thing("o2", 7), thing("o3", 8)])
+    assert "with other bytes: o3" in caplog.text
+    store.record([thing("o4", 8), thing("o5", 9), thing("o6", None)])
+    store.record([replace(make_object("o7", sop_instance_uid=""), fingerprint=7)])
+
+    assert [it.again for it in reversed(store.objects(EVERYTHING, 10))] == [
+        "", "same", "other", "same", "other", "", "",
+    ]  # fmt: skip
+    assert store.object("o3").object.fingerprint == 8
+
+
+def test_the_log_says_which_objects_it_has(store, make_object):
+    store.record([make_object("o1"), make_object("o2")])
+
+    assert store.known(["o2", "o3"]) == {"o2"}
+    assert store.known([]) == frozenset()
 
 
 def test_a_delivery_is_kept_by_its_destination_the_later_one_winning(store, make_object):
@@ -91,12 +178,14 @@ def test_a_delivery_is_kept_by_its_destination_the_later_one_winning(store, make
     assert store.object("o1").deliveries == (other, sent)
 
 
-def test_a_delivery_may_be_recorded_before_its_object(store, make_object):
-    pending = DeliveryRecord("pacs", DeliveryStatus.PENDING, 0, 5.0)
-    store.record([], [("o1", pending)])
+def test_a_delivery_of_an_object_that_the_log_has_not_is_left_out(store, url, make_object):
+    dropped = DeliveryRecord("pacs", DeliveryStatus.DROPPED, 3, 5.0)
+    store.record([], [("o1", dropped)])
     store.record([make_object()])
+    assert store.objects(EVERYTHING, 1)[0].deliveries == ()
 
-    assert store.objects(EVERYTHING, 1)[0].deliveries == (pending,)
+    store.record([], [("o1", dropped)])
+    assert store.objects(EVERYTHING, 1)[0].deliveries == (dropped,)
 
 
 def test_nothing_of_a_batch_is_written_when_one_object_fails(store, make_object, make_element):
@@ -145,7 +234,8 @@ def test_two_processes_create_and_fill_one_log_at_the_same_time(url):
     with LogStore.open(url, read_only=True) as store:
         assert len(store.objects(EVERYTHING, 100)) == 40
         assert len(store.elements(EVERYTHING, 100)) == 40
-    assert count(url, "facts") == 7
+    assert count(url, "findings") == 1
+    assert count(url, "runs") == 1
 
 
 def test_threads_may_share_a_store(store, make_object, make_element):
@@ -155,23 +245,6 @@ def test_threads_may_share_a_store(store, make_object, make_element):
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(record, range(20))) == [[number] for number in range(20)]
-
-
-def test_expiry_removes_old_objects_and_values_that_nothing_else_has(
-    store, url, make_object, make_element
-):
-    shared = make_element("(0019,100a)", ["shared"])
-    old = make_object("o1", [shared, make_element("(0019,100b)", ["DOE^JANE"])], received_at=100.0)
-    new = make_object("o2", [shared], received_at=200.0)
-    sent = DeliveryRecord("pacs", DeliveryStatus.SENT, 1, 101.0)
-    store.record([old, new], [("o1", sent), ("o2", sent), ("lost", sent)])
-
-    assert store.expire(150.0) == 1
-
-    assert [found.object.object_id for found in store.objects(EVERYTHING, 10)] == ["o2"]
-    assert store.object("o2").object == new
-    assert count(url, "element_values") == 1
-    assert count(url, "deliveries") == 1
 
 
 def test_a_writer_notices_that_another_process_expired_what_it_remembers(

@@ -74,7 +74,7 @@ def test_sighup_reads_the_routes_again_and_a_bad_file_changes_nothing(tmp_path):
         node.config["routes"] = [{"to": ["second"]}]
         node.write_config()
         node.signal(signal.SIGHUP)
-        node.wait_until(lambda: node.said().count("configuration read again") == 2)
+        node.wait_until(lambda: node.said().count("configuration read again") == 4)
         node.config_path.write_text("routes: [{to: [nowhere]}]")
         node.signal(signal.SIGHUP)
         node.wait_until(lambda: "the configuration in force stays" in node.said())
@@ -84,19 +84,20 @@ def test_sighup_reads_the_routes_again_and_a_bad_file_changes_nothing(tmp_path):
         assert not first.objects
 
 
-def test_a_worker_that_keeps_ending_is_started_later_each_time(tmp_path):
+@pytest.mark.parametrize("kind", ["receiver", "forwarder"])
+def test_a_process_that_keeps_ending_is_started_later_each_time(tmp_path, kind):
     with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
         for again in (1, 2):
-            os.kill(node.workers()[0], signal.SIGKILL)
+            os.kill(node.workers(kind)[0], signal.SIGKILL)
             node.wait_until(lambda again=again: node.said().count("killed by SIGKILL") == again)
-            node.wait_until(lambda: len(node.workers()) == 1)
-        assert "started again in 0.5 s" in node.said()
+            node.wait_until(lambda: len(node.workers(kind)) == 1)
+        assert f"{kind}-0 ended (killed by SIGKILL); it is started again in 0.5 s" in node.said()
         assert "started again in 1 s" in node.said()
 
 
-def test_connections_that_wait_outlive_a_worker(tmp_path):
+def test_connections_that_wait_outlive_a_receiver(tmp_path):
     with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
-        os.kill(node.workers()[0], signal.SIGKILL)
+        os.kill(node.workers("receiver")[0], signal.SIGKILL)
         time.sleep(0.1)
         assert len(send(node.port, [ct_object(1)])) == 1
 
@@ -150,3 +151,45 @@ def test_what_a_worker_cannot_use_is_one_clear_line(tmp_path):
     said = refused(NodeProcess(tmp_path, {}, node={"tls": tls}))
     assert said.startswith(f"atlas-node: tls: cannot use {tmp_path}/nowhere.crt: ")
     assert len(said.splitlines()) == 1
+
+
+def order(node: NodeProcess, *arguments: str) -> str:
+    """Run ``atlas-node queue`` beside the node and return what it printed.
+
+    A delivery that is being sent at the moment is refused, so that the user orders it again.
+    """
+    give_up = time.monotonic() + 30
+    while True:
+        done = subprocess.run(
+            [*ATLAS_NODE, "queue", *arguments, "-c", str(node.config_path)],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        if "being sent at this moment" not in done.stderr or time.monotonic() > give_up:
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+
+def test_what_no_route_matched_is_routed_again_by_order(tmp_path):
+    with Pacs() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}, routes=[]) as node:
+        answered = send(node.port, [ct_object(number) for number in range(4)])
+        node.wait_until(lambda: len(node.queue()) == 4)
+        assert {row["destination"] for row in node.queue()} == {"(no route)"}
+        node.config["routes"] = [{"to": ["pacs"]}]
+        node.write_config()
+        node.signal(signal.SIGHUP)
+        node.wait_until(lambda: node.said().count("configuration read again") == 4)
+        assert order(node, "retry", "--all", "--yes") == "4 deliveries tried again\n"
+        assert pacs.wait_for(answered)
+        node.wait_until(lambda: not node.spooled())
+
+
+def test_what_waits_is_dropped_by_order(tmp_path):
+    with NodeProcess(tmp_path, {"pacs": free_port()}) as node:
+        answered = send(node.port, [ct_object(number) for number in range(4)])
+        node.wait_until(lambda: len(node.queue()) == 4)
+        first = next(it for it in node.queue() if it["sop_instance_uid"] == answered[0])
+        assert order(node, "drop", first["object_id"]) == "1 delivery dropped\n"
+        node.wait_until(lambda: len(node.queue()) == 3)
+        order(node, "drop", "--destination", "pacs", "-y")
+        node.wait_until(lambda: not node.spooled())
+        assert node.stop() == 0

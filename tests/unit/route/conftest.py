@@ -9,7 +9,7 @@ from atlas_dictionary import open_layers
 from atlas_node.annotate import Annotator
 from atlas_node.config import Limits, SpoolSettings
 from atlas_node.model import Envelope
-from atlas_node.spool import Spool
+from tests.spools import FedSpool
 from tests.streams import element, text
 
 CT = element(0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.2\0") + b"".join(
@@ -47,7 +47,7 @@ def annotator() -> Annotator:
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(SpoolSettings(path=tmp_path / "spool", limits=Limits(min_free_bytes=1)))
+def spool(tmp_path: Path) -> Iterator[FedSpool]:
+    opened = FedSpool(SpoolSettings(path=tmp_path / "spool", limits=Limits(min_free_bytes=1)))
     yield opened
     opened.close()

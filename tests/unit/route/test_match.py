@@ -7,6 +7,7 @@ from atlas_node.model import Identity, Policy
 from atlas_node.route import NO_ROUTE, Router
 from atlas_node.spool import Recipient
 
+CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 IDENTITY = Identity(
     modality="MR",
     manufacturer="SIEMENS Healthineers",
@@ -111,3 +112,41 @@ def test_an_absent_modality_matches_no_pattern_but_the_one_for_anything(envelope
     ):
         recipients = router({"match": match, "to": ["pacs"]}).recipients(envelope, nothing)
         assert (names(recipients) == ["pacs"]) is taken
+
+
+@pytest.mark.parametrize(
+    ("calling_ae", "sop_class", "archives"),
+    [
+        ("MR1", MR, ("pacs",)),
+        ("CT1", CT, ("pacs", "second")),
+        ("CT1", MR, ("pacs",)),
+        ("QA", CT, ()),
+    ],
+)
+def test_archives_are_the_destinations_that_commit_and_that_a_route_may_lead_to(
+    calling_ae, sop_class, archives
+):
+    routes = Router(
+        Config.model_validate(
+            {
+                "destinations": [
+                    {"name": "pacs", "ae_title": "A", "host": "a", "port": 1, "commitment": True},
+                    {"name": "second", "ae_title": "B", "host": "b", "port": 1, "commitment": True},
+                    {"name": "research", "ae_title": "C", "host": "c", "port": 1},
+                ],
+                "routes": [
+                    # The modality is unknown when a scanner asks: it may have matched.
+                    {"match": {"calling_ae": ["MR*", "CT*"], "modality": "MR"}, "to": ["pacs"]},
+                    {"match": {"calling_ae": "CT1", "sop_class": CT}, "to": ["second", "research"]},
+                    {"to": ["research"]},
+                ],
+            }
+        )
+    )
+    assert routes.commits
+    assert routes.archives(calling_ae, "ATLAS", sop_class) == archives
+
+
+def test_without_a_route_to_an_archive_that_commits_nothing_is_offered():
+    archive = {"name": "pacs", "ae_title": "A", "host": "a", "port": 1, "commitment": True}
+    assert not Router(Config.model_validate({"destinations": [archive]})).commits

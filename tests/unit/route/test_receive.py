@@ -7,9 +7,18 @@ from atlas_node.route import NO_ROUTE, Receiver, Router
 DESTINATION = {"name": "pacs", "ae_title": "PACS", "host": "192.0.2.1", "port": 104}
 
 
-def receiver(spool, annotator, *routes: dict) -> Receiver:
+def receiver(spool, annotator, *routes: dict):
     router = Router(Config.model_validate({"destinations": [DESTINATION], "routes": routes}))
-    return Receiver(spool, lambda: router, lambda: annotator)
+    receiver = Receiver(spool.intake, lambda: router, lambda: annotator)
+
+    def receive(envelope, data) -> str:
+        arrival = receiver.begin(envelope)
+        arrival.write(data)
+        object_id = receiver.accept(arrival)
+        spool.listen(0)
+        return object_id
+
+    return receive
 
 
 def test_a_received_object_is_in_the_spool_with_its_destinations(spool, annotator, envelope, ct):

@@ -1,13 +1,17 @@
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from atlas_node.errors import LogError
-from atlas_node.log import LogStore
-from atlas_node.model import DeliveryStatus, ElementStatus, Policy
-from atlas_node.route import Recorder, record
+from atlas_node.log import LogStore, database
+from atlas_node.model import AnnotatedObject, DeliveryStatus, ElementStatus, Identity, Policy
+from atlas_node.route import record
+from atlas_node.route.record import Recorder
 from atlas_node.spool import Recipient
+from tests.streams import element
 
 PACS = Recipient("pacs", Policy.DECODE)
 
@@ -28,6 +32,9 @@ class FailingStore:
         self.poison: set[str] = set()
         self.refused = threading.Event()
 
+    def known(self, object_ids):
+        return self.store.known(object_ids)
+
     def record(self, objects, deliveries):
         if self.down or self.poison & {it.object_id for it in objects}:
             self.refused.set()
@@ -40,8 +47,8 @@ def recorder(spool, annotator, monkeypatch):
     monkeypatch.setattr(record, "_FIRST_DELAY", 0.01)
     running = []
 
-    def start(store):
-        running.append(Recorder(spool, store, lambda: annotator, Policy.DECODE))
+    def start(store, wanted=annotator):
+        running.append(Recorder(spool, store, lambda: wanted, Policy.DECODE))
         running[-1].start()
         return running[-1]
 
@@ -74,6 +81,54 @@ def test_the_log_gets_what_was_decoded_and_where_it_went(spool, store, recorder,
     [element] = [it for it in logged.object.elements if it.status is ElementStatus.DECODED]
     assert (element.path, element.vr, element.value) == ("(0019,100a)", "US", [36])
     assert [it.status for it in logged.deliveries] == [DeliveryStatus.SENT]
+
+
+class NoAnnotator:
+    """Fails whoever asks it."""
+
+    def annotate(self, *asked):
+        raise AssertionError("annotated once more")
+
+
+def test_what_a_courier_has_annotated_is_not_annotated_again(
+    spool, store, annotator, recorder, envelope, ct
+):
+    object_id = spool.accept(envelope, ct, [PACS])
+    delivery = spool.take("pacs", 5)
+    annotation = annotator.annotate(ct, envelope.transfer_syntax_uid, Policy.DECODE)
+    sent = replace(delivery.record, status=DeliveryStatus.SENT, tries=1, at=2e9)
+    spool.settle(delivery, sent, annotation=annotation)
+
+    recorder(store, NoAnnotator())
+    wait_until_empty(spool)
+
+    assert [it.value for it in store.object(object_id).object.elements] == [[36]]
+
+
+def test_what_the_log_has_is_not_annotated_again_after_a_start(
+    spool, store, recorder, envelope, ct
+):
+    object_id = spool.accept(envelope, ct, [PACS])
+    logged = AnnotatedObject(object_id, envelope, Identity(), len(ct), False, None, {})
+    store.record([logged])
+    deliver(spool)
+
+    recorder(store, NoAnnotator())
+    wait_until_empty(spool)
+
+    assert [it.status for it in store.object(object_id).deliveries] == [DeliveryStatus.SENT]
+
+
+def test_an_instance_that_comes_with_other_bytes_is_told(spool, store, recorder, envelope, ct):
+    recorder(store)
+    instance = element(0x00080018, "UI", b"1.2.3.4\0")
+    first = ct[: ct.index(b"\x08\x00\x60\x00")] + instance + ct[ct.index(b"\x08\x00\x60\x00") :]
+    ids = []
+    for data in (first, first, first.replace(b"\x24\x00", b"\x25\x00")):
+        ids.append(spool.accept(envelope, data, []))
+        wait_until_empty(spool)
+
+    assert [store.object(object_id).again for object_id in ids] == ["", "same", "other"]
 
 
 def test_an_object_that_cannot_be_annotated_is_logged_with_the_reason(
@@ -111,6 +166,25 @@ def test_a_log_that_is_away_holds_up_nothing_and_gets_it_all_later(
     wait_until_empty(spool)
     assert all(store.object(object_id) for object_id in ids)
     assert caplog.text.count("the annotation log is behind") == 1
+
+
+def test_a_log_that_another_program_holds_gets_it_all_later(
+    spool, recorder, envelope, ct, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    path = tmp_path / "held.db"
+    with LogStore.open(f"sqlite:///{path}") as store, closing(sqlite3.connect(path)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        object_id = spool.accept(envelope, ct, [])
+        recorder(store)
+        for _ in range(500):
+            if "another process has held it" in caplog.text:
+                break
+            threading.Event().wait(0.01)
+        assert len(spool) == 1
+        holder.rollback()
+        wait_until_empty(spool)
+        assert store.known([object_id])
 
 
 def test_one_object_that_the_log_refuses_keeps_no_other_out(spool, store, recorder, envelope, ct):

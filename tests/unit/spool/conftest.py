@@ -1,5 +1,6 @@
 """Spools in a temporary folder, and what a scanner would put into them."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 
 from atlas_node.config import Limits, SpoolSettings
 from atlas_node.model import Envelope, Policy
-from atlas_node.spool import Recipient, Spool
+from atlas_node.spool import Recipient
+from tests.spools import FedSpool
 
-OpenSpool = Callable[..., Spool]
+OpenSpool = Callable[..., FedSpool]
 
 
 @pytest.fixture
@@ -41,15 +43,23 @@ def settings(tmp_path: Path) -> SpoolSettings:
 
 
 @pytest.fixture
-def open_spool(settings: SpoolSettings) -> Iterator[OpenSpool]:
-    """Open the spool; opening it again is what a restart does."""
-    opened: list[Spool] = []
+def clock() -> Callable[[], float]:
+    """The clock of spools that are opened; a test may have its own."""
+    return time.time
 
-    def open_(**changes: object) -> Spool:
+
+@pytest.fixture
+def open_spool(settings: SpoolSettings, clock: Callable[[], float]) -> Iterator[OpenSpool]:
+    """Open the spool; opening it again is what a restart does."""
+    opened: list[FedSpool] = []
+
+    def open_(**changes: object) -> FedSpool:
         if opened:
             opened.pop().close()
+        keep_finished = changes.pop("keep_finished", 0.0)
         limits = settings.limits.model_copy(update=changes)
-        opened.append(Spool(settings.model_copy(update={"limits": limits})))
+        update = {"limits": limits, "keep_finished": keep_finished}
+        opened.append(FedSpool(settings.model_copy(update=update), clock=clock))
         return opened[-1]
 
     yield open_

@@ -1,13 +1,14 @@
 from dataclasses import replace
 
 from atlas_node.model import DeliveryStatus
-from atlas_node.spool import Spool, read_queue, read_queued_object
+from atlas_node.spool import read_queue, read_queued_object
+from tests.spools import FedSpool
 
 DATA = b"\x08\x00\x60\x00CS\x02\x00MR"
 
 
 def test_a_queue_is_read_while_the_spool_is_in_use(settings, envelope, pacs):
-    spools = [Spool(settings, number, 2) for number in range(2)]
+    spools = [FedSpool(settings, number, 2) for number in range(2)]
     ids = [spool.accept(envelope, DATA, [pacs]) for spool in (*spools, *spools)]
     delivery = spools[0].take("pacs", 0)
     spools[0].settle(delivery, replace(delivery.record, status=DeliveryStatus.FAILED, detail="no"))

@@ -1,7 +1,8 @@
 import pytest
 
 from atlas_node.errors import SpoolError
-from atlas_node.spool import Spool, prepare_spool, probe_spool, read_queue
+from atlas_node.spool import prepare_spool, probe_spool, read_queue
+from tests.spools import FedSpool
 
 DATA = b"\x08\x00\x60\x00CS\x02\x00MR"
 
@@ -11,7 +12,7 @@ def three_partitions(settings, envelope, pacs) -> list[str]:
     """Objects in the partitions of three workers, which have ended."""
     ids = []
     for number in range(3):
-        spool = Spool(settings, number, 3)
+        spool = FedSpool(settings, number, 3)
         ids.append(spool.accept(envelope, DATA, [pacs]))
         spool.close()
     return ids
@@ -20,7 +21,7 @@ def three_partitions(settings, envelope, pacs) -> list[str]:
 def test_partitions_without_a_worker_are_taken_over(settings, three_partitions):
     prepare_spool(settings.path, workers=1).close()
     assert [it.entry.object_id for it in read_queue(settings.path)] == three_partitions
-    spool = Spool(settings)
+    spool = FedSpool(settings)
     taken = [spool.take("pacs", 0).entry for _ in three_partitions]
     assert [entry.object_id for entry in taken] == three_partitions
     assert all(bytes(spool.read(entry)) == DATA for entry in taken)
@@ -42,7 +43,7 @@ def test_a_takeover_that_was_cut_short_is_ended_by_the_next(settings, three_part
     if done == "journal is moved":
         (old / f"{name}.job").rename(new / f"{name}.job")
     prepare_spool(settings.path, workers=1).close()
-    spool = Spool(settings)
+    spool = FedSpool(settings)
     taken = [spool.take("pacs", 0).entry for _ in three_partitions]
     assert [entry.object_id for entry in taken] == three_partitions
     assert all(bytes(spool.read(entry)) == DATA for entry in taken)
@@ -61,7 +62,7 @@ def test_a_takeover_that_was_cut_short_and_is_no_longer_wanted_loses_nothing(
     prepare_spool(settings.path, workers=3).close()
     found = []
     for number in range(3):
-        spool = Spool(settings, number, 3)
+        spool = FedSpool(settings, number, 3)
         while delivery := spool.take("pacs", 0):
             assert bytes(spool.read(delivery.entry)) == DATA
             found.append(delivery.entry.object_id)

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from atlas_node.errors import SpoolFullError
+from atlas_node.errors import DamagedObjectError, SpoolError, SpoolFullError
 from atlas_node.model import DeliveryRecord, DeliveryStatus
-from atlas_node.spool import Spool
+from atlas_node.spool import spool as module
+from tests.spools import FedSpool
 
 DATA = b"\x08\x00\x60\x00CS\x02\x00MR"
 
@@ -106,7 +107,7 @@ def test_after_a_restart_everything_undelivered_is_due_in_the_same_order(
 
 def test_a_failed_delivery_comes_back_at_its_time_and_lets_others_pass(settings, envelope, pacs):
     now = [1000.0]
-    spool = Spool(settings, clock=lambda: now[0])
+    spool = FedSpool(settings, clock=lambda: now[0])
     first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
     settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=1010.0)
     assert spool.take("pacs", 0).entry.object_id == second
@@ -274,3 +275,78 @@ def test_a_delivery_starts_pending(open_spool, envelope, pacs):
     assert spool.take("pacs", 0).record == DeliveryRecord(
         "pacs", DeliveryStatus.PENDING, at=envelope.received_at
     )
+
+
+def test_a_delivery_held_back_comes_when_the_one_before_it_is_final(open_spool, envelope, pacs):
+    spool = open_spool()
+    first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
+    held = spool.take("pacs", 0)
+    assert spool.hold_back(held, behind=first)
+    assert not spool.due("pacs")
+    assert spool.waiting() == {"pacs": 2}
+    spool.retry(first, "pacs")
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.DEAD)
+    again = spool.take("pacs", 0)
+    assert (again.entry.object_id, again.record) == (second, held.record)
+
+
+def test_nothing_is_held_back_behind_what_is_done(open_spool, envelope, pacs):
+    spool = open_spool()
+    first, _ = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.SENT)
+    delivery = spool.take("pacs", 0)
+    assert not spool.hold_back(delivery, behind=first)
+    record_all(spool)
+    assert not spool.hold_back(delivery, behind=first)
+    assert not spool.hold_back(delivery, behind="0-0")
+
+
+def test_what_is_held_back_is_due_after_a_restart(open_spool, envelope, pacs):
+    spool = open_spool()
+    ids = [spool.accept(envelope, DATA, [pacs]) for _ in range(2)]
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
+    assert spool.hold_back(spool.take("pacs", 0), behind=ids[0])
+    spool = open_spool()
+    assert [spool.take("pacs", 0).entry.object_id for _ in ids] == ids
+
+
+def test_an_annotation_goes_from_the_courier_to_the_recorder_once(open_spool, envelope, pacs):
+    spool = open_spool()
+    spool.accept(envelope, DATA, [pacs])
+    delivery = spool.take("pacs", 0)
+    record = replace(delivery.record, status=DeliveryStatus.DEAD)
+    spool.settle(delivery, record, annotation="what was sent")
+    [change] = record_all(spool)
+    assert change.annotation == "what was sent"
+    object_id = delivery.entry.object_id
+    assert spool.retry(object_id, "pacs") == ""
+    [change] = record_all(spool)
+    assert (change.new, change.annotation) == (False, None)
+
+
+def test_annotations_are_kept_within_bounds(open_spool, envelope, pacs, monkeypatch):
+    monkeypatch.setattr(module, "_ANNOTATED_BYTES", 2 * len(DATA))
+    spool = open_spool()
+    for _ in range(2):
+        for _ in range(3):
+            spool.accept(envelope, DATA, [pacs])
+            delivery = spool.take("pacs", 0)
+            record = replace(delivery.record, status=DeliveryStatus.SENT)
+            spool.settle(delivery, record, annotation="what was sent")
+        changes = record_all(spool)
+        assert [it.annotation for it in changes] == ["what was sent", "what was sent", None]
+
+
+def test_missing_data_is_damage_and_a_disk_that_fails_is_not(open_spool, envelope, settings, pacs):
+    spool = open_spool()
+    object_id = spool.accept(envelope, DATA, [pacs])
+    entry = spool.entry(object_id)
+    data = settings.path / "0" / f"{object_id}.dcm"
+    data.unlink()
+    with pytest.raises(DamagedObjectError):
+        spool.read(entry)
+    data.symlink_to(data.name)  # what cannot be opened, for another reason
+    with pytest.raises(SpoolError) as raised:
+        spool.read(entry)
+    assert not isinstance(raised.value, DamagedObjectError)

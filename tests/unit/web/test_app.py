@@ -1,6 +1,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -37,6 +38,20 @@ def test_the_live_page_shows_what_came_and_where_it_went(store, browse):
     for text in ("MR1", "192.0.2.7", "PAT-007", "1.2.3", "2 decoded", "1 unknown", "pacs sent"):
         assert text in page
     assert 'href="/objects/o1"' in page
+
+
+def test_an_instance_that_came_with_other_bytes_is_marked(empty_store, browse, make_object):
+    for number, fingerprint in enumerate((7, 7, 8)):
+        thing = make_object(f"o{number}", sop_instance_uid="1.2.3.4")
+        empty_store.record([replace(thing, fingerprint=fingerprint)])
+    client = browse(empty_store)
+
+    found = client.get("/api/objects").json()["objects"]
+    assert [it["again"] for it in reversed(found)] == ["", "same", "other"]
+    assert "and other bytes" in client.get("/").text
+    assert "Another version" in client.get("/objects/o2").text
+    assert "Received again" in client.get("/objects/o1").text
+    assert "SOP Instance UID and" not in client.get("/objects/o0").text
 
 
 def test_the_live_page_asks_for_what_is_new_and_gets_nothing_while_nothing_is(

@@ -1,6 +1,6 @@
-"""A worker in this process: its parts put together, without the supervisor."""
+"""A receiver and a forwarder in this process, without the supervisor."""
 
-import os
+import socket
 import threading
 import time
 
@@ -11,8 +11,9 @@ from atlas_node.config import Config
 from atlas_node.dimse import listen
 from atlas_node.errors import LogError, SpoolError
 from atlas_node.log import LogFilter, LogStore
-from atlas_node.node.worker import Worker, end_on_fault
-from atlas_node.spool import read_queue
+from atlas_node.node.forwarder import ForwarderPart
+from atlas_node.node.receiver import ReceiverPart
+from atlas_node.spool import Doorbell, Occupancy, read_queue
 from tests.fault.pacs import Pacs, ct_object, free_port, send
 
 
@@ -34,21 +35,45 @@ def configuration(folder, pacs_port=None, **sections):
     )
 
 
+class Worker:
+    """Both parts of a worker, with what lies between them."""
+
+    def __init__(self, config):
+        self.listener = listen(config.node)
+        self.shared = Occupancy(1), Doorbell()
+        self.parts = []
+        try:
+            self.parts.append(ForwarderPart(0, config, *self.shared))
+            self.parts.append(ReceiverPart(0, config, *self.shared, self.listener))
+        except BaseException:
+            self.listener.close()
+            raise
+        for part in self.parts:
+            part.start()
+
+    def reload(self, config):
+        for part in self.parts:
+            part.reload(config)
+
+    def stop(self, hurry=None):
+        for part in reversed(self.parts):
+            part.stop(hurry or threading.Event())
+        self.listener.close()
+        for it in self.shared:
+            it.close()
+
+
 @pytest.fixture
 def run(tmp_path):
     running = []
 
     def start(config):
-        listener = listen(config.node)
-        worker = Worker(0, config, listener)
-        worker.start()
-        running.append((worker, listener))
-        return worker
+        running.append(Worker(config))
+        return running[-1]
 
     yield start
-    for worker, listener in running:
+    for worker in running:
         worker.stop()
-        listener.close()
 
 
 def test_what_comes_in_goes_out_and_into_the_log(run, tmp_path):
@@ -108,26 +133,35 @@ def test_it_drains_what_can_be_delivered_and_leaves_the_rest(tmp_path, caplog):
     caplog.set_level("INFO")
     with Pacs() as pacs:
         config = configuration(tmp_path, pacs.port)
-        listener = listen(config.node)
-        worker = Worker(0, config, listener)
-        worker.start()
+        worker = Worker(config)
         objects = [ct_object(number) for number in range(20)]
         answered = send(config.node.port, objects)
         worker.stop()
-        listener.close()
         assert set(pacs.objects) == set(answered)
         assert not list(read_queue(config.spool.path))
     config = configuration(tmp_path, free_port())
-    listener = listen(config.node)
-    worker = Worker(0, config, listener)
-    worker.start()
+    worker = Worker(config)
     send(config.node.port, objects)
     begun = time.monotonic()
     worker.stop()
-    listener.close()
     assert time.monotonic() - begun < 2.0  # nothing could be delivered: why wait for it
     assert len(list(read_queue(config.spool.path))) == len(objects)
     assert "20 objects stay in the spool" in caplog.text
+
+
+def test_a_drain_ends_when_told_to_hurry(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        timeouts = {"drain": 60.0, "acse": 1.0}
+        port = silent.getsockname()[1]
+        config = configuration(tmp_path, port, node={"port": free_port(), "timeouts": timeouts})
+        worker = Worker(config)
+        send(config.node.port, [ct_object(1)])
+        hurry = threading.Event()
+        hurry.set()
+        begun = time.monotonic()
+        worker.stop(hurry)
+        assert time.monotonic() - begun < 15.0
+    assert len(list(read_queue(config.spool.path))) == 1
 
 
 @pytest.mark.parametrize(
@@ -150,34 +184,7 @@ def test_a_part_that_cannot_be_opened_is_one_clear_line(tmp_path, sections, erro
         for section, settings in sections.items()
     }
     config = configuration(tmp_path, **filled)
-    listener = listen(config.node)
     with pytest.raises(error) as raised:
-        Worker(0, config, listener)
-    listener.close()
+        Worker(config)
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("thread", "ended"),
-    [
-        ("courier-pacs", [1]),
-        ("recorder", [1]),
-        ("scp", [1]),
-        ("Thread-7", []),
-        ("AcceptorThread@1", []),
-    ],
-)
-def test_a_fault_in_a_thread_of_ours_ends_the_worker(monkeypatch, caplog, thread, ended):
-    codes: list[int] = []
-    monkeypatch.setattr(os, "_exit", codes.append)
-    monkeypatch.setattr(threading, "excepthook", end_on_fault)
-
-    def fail() -> None:
-        raise RuntimeError("a fault")
-
-    failing = threading.Thread(target=fail, name=thread)
-    failing.start()
-    failing.join()
-    assert codes == ended
-    assert "a fault" in caplog.text

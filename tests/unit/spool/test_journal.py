@@ -3,12 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_node.model import DeliveryRecord, DeliveryStatus, Envelope, Policy
-from atlas_node.spool.entry import (
-    Entry,
-    Recipient,
+from atlas_node.spool.entry import Entry, Recipient, initial_deliveries
+from atlas_node.spool.journal import (
     delivery_line,
     entry_line,
-    initial_deliveries,
     parse_journal,
 )
 

@@ -1,0 +1,200 @@
+"""``atlas-node index``: fill the index of private attributes from what is there already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from atlas_node.annotate import Annotator
+    from atlas_node.config import Config
+    from atlas_node.route.indexing import Indexer
+
+app = typer.Typer(no_args_is_help=True)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+_Step = Callable[[], tuple[int, int]]
+"""Reads objects; returns how many there were, and how many had indexed attributes."""
+
+
+@app.command()
+def backfill(
+    config: ConfigOption = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="Retrieve all studies of this upstream (C-GET).")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Read the DICOM files in this folder.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what an earlier backfill has read.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Add what an upstream or a folder has to the index of ``query.index``.
+
+    It may be stopped and called again: what was read to its end is not read a second time. What
+    cannot be read is named, the rest goes on, and the exit status is 1 at the end.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from atlas_dictionary import open_layers
+    from atlas_node.annotate import Annotator
+    from atlas_node.config import load_config
+    from atlas_node.errors import AtlasError, ConfigurationError
+    from atlas_node.route.indexing import open_indexer
+
+    if (upstream is None) == (folder is None):
+        raise typer.BadParameter("give either --upstream or --folder")
+    settings = load_config(config)
+    indexer = open_indexer(settings)
+    if indexer is None:
+        raise ConfigurationError("query.index names no private attribute; nothing can be indexed")
+    annotator = Annotator(
+        open_layers(settings.dictionary.paths, {}),
+        inherit_creators=settings.annotate.inherit_creators,
+    )
+    if folder is not None:
+        source = str(folder.resolve())
+        steps = _files(folder, annotator, indexer)
+    else:
+        source, steps = (
+            f"upstream {upstream}",
+            _studies(settings, upstream or "", annotator, indexer),
+        )
+    console = Console(stderr=True)
+    known = set() if again else indexer.index.swept(source)
+    todo = [(name, step) for name, step in steps if name not in known]
+    objects = indexed = errors = 0
+    for name, step in track(
+        todo, "indexing", console=console, transient=True, disable=not console.is_terminal
+    ):
+        try:
+            read, having = step()
+        except AtlasError as error:
+            errors += 1
+            typer.echo(f"atlas-node: {error}", err=True)
+            continue
+        indexer.index.sweep(source, name)
+        objects, indexed = objects + read, indexed + having
+    indexer.close()
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "source": source,
+                    "objects": objects,
+                    "indexed": indexed,
+                    "skipped": len(known),
+                    "errors": errors,
+                }
+            )
+        )
+    else:
+        typer.echo(
+            f"{objects} objects read, {indexed} with indexed attributes, "
+            f"{len(known)} read before, {errors} failed"
+        )
+    if errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show how many values and entities the index has of each attribute."""
+    from atlas_node.cli.table import print_table
+    from atlas_node.config import load_config
+    from atlas_node.query import AttributeIndex
+    from atlas_node.route.indexing import indexed_keys
+
+    settings = load_config(config)
+    index = AttributeIndex(settings.log.url)
+    counts = index.counts(indexed_keys(settings.query.index))
+    index.close()
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [
+                    {
+                        "creator": key.creator,
+                        "key": key.key,
+                        "level": key.level.value,
+                        "values": values,
+                        "entities": entities,
+                    }
+                    for key, (values, entities) in counts.items()
+                ]
+            )
+        )
+    elif counts:
+        print_table(
+            ("Creator", "Key", "Level", "Values", "Entities"),
+            (
+                (key.creator, key.key, key.level.value, str(values), str(entities))
+                for key, (values, entities) in counts.items()
+            ),
+        )
+    else:
+        typer.echo("query.index names no private attribute")
+
+
+def _files(folder: Path, annotator: Annotator, indexer: Indexer) -> Iterable[tuple[str, _Step]]:
+    from atlas_node.files import FileError, read_data_set
+    from atlas_node.model import Policy
+
+    if not folder.is_dir():
+        raise FileError(f"{folder}: no such folder")
+
+    def step(path: Path) -> _Step:
+        def read() -> tuple[int, int]:
+            with read_data_set(path) as (data, transfer_syntax_uid):
+                annotation = annotator.annotate(data, transfer_syntax_uid, Policy.OBSERVE)
+                if annotation.error is not None:
+                    raise FileError(f"{path}: {annotation.error}")
+                return 1, indexer.record([(annotation.identity, list(annotation.facts()))])
+
+        return read
+
+    for path in sorted(it for it in folder.rglob("*") if it.is_file()):
+        yield str(path.relative_to(folder)), step(path)
+
+
+def _studies(
+    settings: Config, name: str, annotator: Annotator, indexer: Indexer
+) -> Iterator[tuple[str, _Step]]:
+    from atlas_node.dimse.peer import Caller, Peer
+    from atlas_node.dimse.sweep import Sweep
+    from atlas_node.errors import ConfigurationError
+    from atlas_node.model import Policy
+
+    upstream = next((it for it in settings.upstreams if it.name == name), None)
+    if upstream is None:
+        known = ", ".join(it.name for it in settings.upstreams) or "there are none"
+        raise ConfigurationError(f"no upstream named {name!r}; the upstreams are: {known}")
+    sweep = Sweep(Caller(Peer.of(upstream, settings.node), settings.node))
+
+    def step(study: str, sop_classes: list[str]) -> _Step:
+        def retrieve() -> tuple[int, int]:
+            having = 0
+
+            def take(data: memoryview, transfer_syntax_uid: str) -> None:
+                nonlocal having
+                annotation = annotator.annotate(data, transfer_syntax_uid, Policy.OBSERVE)
+                having += indexer.record([(annotation.identity, list(annotation.facts()))])
+
+            return sweep.retrieve(study, sop_classes, take), having
+
+        return retrieve
+
+    for study, sop_classes in sweep.studies():
+        yield study, step(study, sop_classes)

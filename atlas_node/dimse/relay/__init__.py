@@ -1,0 +1,1 @@
+"""The query and retrieve proxy: conversations between a caller and an upstream."""

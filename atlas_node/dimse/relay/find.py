@@ -1,0 +1,405 @@
+"""C-FIND: a query goes to one upstream or several, and their responses come back as they are given.
+
+`QueryRelay` makes a `Query` of each request. Requests to all upstreams go out at once; whatever
+one of them says is annotated, completed from the index, and sent on before the next is read. The
+rule: nothing is collected, and what went wrong at one upstream is said in the final response.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import select
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydicom.dataset import Dataset
+
+from atlas_node.annotate import Annotator
+from atlas_node.dimse.relay.classes import UNIQUE_KEYS
+from atlas_node.dimse.relay.identifier import (
+    EXPLICIT,
+    annotated,
+    annotated_request,
+    carried_over,
+    decode_identifier,
+    encode_identifier,
+)
+from atlas_node.dimse.relay.response_stream import ResponseStream
+from atlas_node.dimse.relay.upstream import KeptUpstream, OpenUpstream, ServiceRefusedError
+from atlas_node.dimse.status import SUCCESS, Answer
+from atlas_node.dimse.transport.command_set import (
+    C_FIND_RQ,
+    DATA_SET_TYPE,
+    ERROR_COMMENT,
+    MESSAGE_ID,
+    MESSAGE_ID_RESPONDED_TO,
+    RESPONSE,
+    STATUS,
+    CommandSetError,
+    number,
+    string,
+)
+from atlas_node.dimse.transport.conversation import Conversation, Message
+from atlas_node.dimse.transport.established import AssociationLostError
+from atlas_node.dimse.transport.served_request import CallerGoneError, ServedRequest
+from atlas_node.encoding.standard import may_have_private
+from atlas_node.errors import LogError, PeerError
+from atlas_node.model import Policy
+from atlas_node.query import IndexedQuery, PrivateSearch, QueryKeyError, resolve
+
+PENDING: Final = 0xFF00
+PENDING_WITHOUT_KEYS: Final = 0xFF01
+CANCELLED: Final = 0xFE00
+SOME_FAILED: Final = 0xB000
+DOES_NOT_MATCH_CLASS: Final = 0xA900
+UNABLE_TO_PROCESS: Final = 0xC001
+SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
+
+_C_FIND_RSP: Final = C_FIND_RQ | RESPONSE
+_TO_CANCEL: Final = 5.0
+"""Seconds that an upstream has to end what was cancelled; then it is left."""
+_LOOK_EVERY: Final = 1.0
+_OURS: Final = (MESSAGE_ID, DATA_SET_TYPE)
+
+_logger = logging.getLogger(__name__)
+
+
+class _NotAsked(Exception):  # noqa: N818 it ends a query before it has begun, with a status
+    def __init__(self, status: int, comment: str = "") -> None:
+        super().__init__(comment)
+        self.answer = Answer(status, comment)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One upstream while it answers."""
+
+    upstream: OpenUpstream
+    kept: KeptUpstream
+    context_id: int
+    syntax: str
+    message_id: int
+
+    @property
+    def conversation(self) -> Conversation:
+        return self.upstream.conversation
+
+
+@dataclass(frozen=True, slots=True)
+class _Final:
+    """The final response of an upstream, or why there is none."""
+
+    name: str
+    status: int
+    comment: str = ""
+    elements: Mapping[int, bytes] = field(default_factory=dict)
+
+
+class Query:
+    """One C-FIND request (PS3.4 C.4.1).
+
+    Parameters
+    ----------
+    request : ServedRequest
+    level : str or None
+        As `classes.level_of` gives it.
+    annotator : Annotator
+    policy : Policy
+        What may be changed in responses.
+    private : PrivateSearch
+    """
+
+    def __init__(
+        self,
+        request: ServedRequest,
+        level: str | None,
+        *,
+        annotator: Annotator,
+        policy: Policy,
+        private: PrivateSearch,
+    ) -> None:
+        self._request = request
+        self._sop_class, self._syntax = request.contexts[request.context_id]
+        self._level = level
+        self._annotator = annotator
+        # The definitions that `describe` adds belong to objects.
+        self._policy = Policy.OBSERVE if policy is Policy.OBSERVE else Policy.DECODE
+        self._private = private
+        self._indexed: IndexedQuery | None = None
+        self._asked = Dataset()
+        self._is_changed = False
+        self._lacks_keys = False
+        self._seen: set[bytes] | None = None
+        self._finals: dict[str, _Final] = {}
+        self._stream = ResponseStream(request)
+        self._lost = 0
+
+    def serve(self, upstreams: Sequence[KeptUpstream]) -> Answer:
+        """Serve the request and return the final status.
+
+        Raises
+        ------
+        CallerGoneError
+            When the caller has gone; the upstreams were told to stop.
+        """
+        try:
+            self._prepare()
+        except _NotAsked as refusal:
+            answer = refusal.answer
+            self._request.respond(answer.status, comment=answer.comment)
+            return answer
+        if len(upstreams) > 1:
+            self._seen = set()
+        asking = [it for it in map(self._ask, upstreams) if it is not None]
+        try:
+            is_cancelled = self._follow(asking)
+        except CallerGoneError:
+            for it in asking:
+                self._cancel(it)
+                it.conversation.abort()
+            raise
+        return self._finish(upstreams, is_cancelled=is_cancelled)
+
+    # The request
+
+    def _prepare(self) -> None:
+        """Complete the private keys, and take out those that the index answers."""
+        try:
+            given = annotated_request(self._request.identifier, self._syntax, self._annotator)
+            completed, keys = resolve(given, self._private.attributes)
+            self._indexed = self._private.indexed(keys, self._level)
+            asked = self._indexed.request(completed) if self._indexed else completed
+        except ValueError as error:
+            raise _NotAsked(DOES_NOT_MATCH_CLASS, str(error)) from error
+        except QueryKeyError as error:
+            raise _NotAsked(DOES_NOT_MATCH_CLASS, str(error)) from error
+        except LogError as error:
+            _logger.error("the index of private attributes cannot be asked: %s", error)
+            raise _NotAsked(UNABLE_TO_PROCESS, "the index cannot be read") from error
+        if asked is None:
+            raise _NotAsked(SUCCESS)
+        self._asked, self._is_changed = asked, bool(keys)
+        # A key goes to the upstreams without its value where its VR cannot hold that.
+        self._lacks_keys = any(not key.encodable and key.tag in asked for key in keys)
+
+    def _ask(self, kept: KeptUpstream) -> _Asking | None:
+        """Send the request to an upstream; None when that is not possible."""
+        command = {it: value for it, value in self._request.command.items() if it not in _OURS}
+        for is_last in (False, True):
+            try:
+                upstream = kept.open()
+                context_id, syntax = upstream.context_of(self._sop_class)
+                encoded = self._encoded(syntax)
+                message_id = upstream.conversation.request(context_id, command, [encoded])
+                return _Asking(upstream, kept, context_id, syntax, message_id)
+            except ServiceRefusedError as error:
+                self._failed(kept, SOP_CLASS_NOT_SUPPORTED, str(error))
+                return None
+            except ValueError as error:
+                self._failed(kept, DOES_NOT_MATCH_CLASS, str(error))
+                return None
+            except AssociationLostError as error:
+                # It may have been closed just when it was used again.
+                if is_last:
+                    self._failed(kept, UNABLE_TO_PROCESS, str(error))
+            except PeerError as error:
+                self._failed(kept, UNABLE_TO_PROCESS, str(error))
+                return None
+        return None
+
+    def _encoded(self, syntax: str) -> bytes:
+        if syntax == self._syntax and not self._is_changed:
+            return self._request.identifier
+        return encode_identifier(self._asked, syntax)
+
+    # The responses
+
+    def _follow(self, asking: list[_Asking]) -> bool:
+        """Pass on what the upstreams say until all have ended; return whether it was cancelled."""
+        request = self._request
+        leave_at: float | None = None
+        while asking:
+            for it in list(asking):
+                if self._take_all(it, cancelled=leave_at is not None):
+                    asking.remove(it)
+            if not asking:
+                break
+            now = time.monotonic()
+            if leave_at is not None and now >= leave_at:
+                for it in asking:
+                    it.conversation.abort()
+                break
+            self._wait(asking, _LOOK_EVERY if leave_at is None else leave_at - now)
+            request.listen()
+            if request.is_gone:
+                raise CallerGoneError(f"{request.requestor}: ended the association")
+            if leave_at is None and request.is_cancelled:
+                leave_at = time.monotonic() + _TO_CANCEL
+                for it in list(asking):
+                    if not self._cancel(it):
+                        asking.remove(it)
+        return leave_at is not None
+
+    def _wait(self, asking: Sequence[_Asking], seconds: float) -> None:
+        news = select.poll()
+        news.register(self._request.bell, select.POLLIN)
+        for it in asking:
+            news.register(it.conversation.fileno(), select.POLLIN)
+        news.poll(seconds * 1000)
+
+    def _take_all(self, asking: _Asking, *, cancelled: bool) -> bool:
+        """Take what an upstream has said; return whether that was its last."""
+        try:
+            while (message := asking.conversation.receive(seconds=0)) is not None:
+                is_over = self._take(asking, message, cancelled=cancelled)
+                if is_over or not asking.conversation.has_arrived:
+                    self._stream.flush()
+                if is_over:
+                    return True
+        except AssociationLostError as error:
+            self._failed(asking.kept, UNABLE_TO_PROCESS, str(error))
+            return True
+        return False
+
+    def _take(self, asking: _Asking, message: Message, *, cancelled: bool) -> bool:
+        """Take one response; return whether it is the final one of its upstream."""
+        command = message.command
+        try:
+            if message.field != _C_FIND_RSP:
+                raise CommandSetError("it is no C-FIND response")
+            if number(command, MESSAGE_ID_RESPONDED_TO) != asking.message_id:
+                return False
+            status = number(command, STATUS)
+        except CommandSetError as error:
+            asking.conversation.abort()
+            why = f"{asking.upstream.name}: sent what is no answer: {error}"
+            self._failed(asking.kept, UNABLE_TO_PROCESS, why)
+            return True
+        if status not in (PENDING, PENDING_WITHOUT_KEYS):
+            comment = string(command, ERROR_COMMENT)
+            name = asking.kept.upstream.name
+            self._finals[name] = _Final(name, status, comment, command)
+            return True
+        if not cancelled:
+            self._pass_on(message, status, asking.syntax)
+        return False
+
+    def _pass_on(self, message: Message, status: int, syntax: str) -> None:
+        identifier = None
+        if message.data_set is not None:
+            try:
+                identifier = self._for_caller(message.identifier, syntax)
+            except (ValueError, LogError) as error:
+                self._lose(error)
+                return
+            if identifier is None or self._is_known(message.identifier, syntax):
+                return
+        if self._lacks_keys:
+            status = PENDING_WITHOUT_KEYS
+        if identifier is None:
+            self._request.respond(status, message.command)
+        else:
+            self._stream.add(status, message.command, identifier)
+
+    def _lose(self, error: Exception) -> None:
+        """Count a response that the caller does not get."""
+        self._lost += 1
+        if self._lost == 1:
+            requestor = self._request.requestor
+            _logger.warning("a response to %s is not passed on: %s", requestor, error)
+
+    def _for_caller(self, identifier: bytes, syntax: str) -> Sequence[bytes | memoryview] | None:
+        """Return a response as the caller gets it; None where it does not match.
+
+        Raises
+        ------
+        ValueError
+            When it cannot be encoded for the caller.
+        LogError
+            When the index cannot be asked.
+        """
+        if self._indexed is not None:
+            response = annotated(identifier, syntax, self._annotator)
+            completed = self._indexed.answer(response)
+            return None if completed is None else [encode_identifier(completed, self._syntax)]
+        if syntax == self._syntax and (syntax != EXPLICIT or not may_have_private(identifier)):
+            return [identifier]
+        policy = self._policy if syntax == self._syntax else Policy.DECODE
+        annotation = self._annotator.annotate(identifier, syntax, policy, self._syntax)
+        if annotation.transfer_syntax_uid == self._syntax:
+            return annotation.pieces
+        return [carried_over(identifier, syntax, self._syntax)]
+
+    def _is_known(self, identifier: bytes, syntax: str) -> bool:
+        """Whether another upstream has given this response already."""
+        if self._seen is None:
+            return False
+        mark = _digest(identifier, syntax, UNIQUE_KEYS.get(self._level or "", ()))
+        if mark in self._seen:
+            return True
+        self._seen.add(mark)
+        return False
+
+    # The end
+
+    def _cancel(self, asking: _Asking) -> bool:
+        """Pass a cancel on; False when the upstream has gone."""
+        try:
+            asking.conversation.cancel(asking.context_id, asking.message_id)
+        except AssociationLostError:
+            return False
+        return True
+
+    def _failed(self, kept: KeptUpstream, status: int, why: str) -> None:
+        _logger.warning(
+            "query of %s at %s failed: %s", self._request.requestor, kept.upstream.name, why
+        )
+        # A comment has 64 characters: the name that the configuration has is enough.
+        comment = why.removeprefix(f"{kept.peer}: ")
+        self._finals[kept.upstream.name] = _Final(kept.upstream.name, status, comment)
+
+    def _finish(self, upstreams: Sequence[KeptUpstream], *, is_cancelled: bool) -> Answer:
+        """Send the final response; return its status and comment."""
+        if is_cancelled:
+            final = _Final("", CANCELLED)
+        else:
+            names = [it.upstream.name for it in upstreams]
+            final = _merged([self._finals[it] for it in names])
+        if final.status == SUCCESS and self._lost:
+            final = _Final("", SOME_FAILED, f"{self._lost} responses could not be passed on")
+        comment = final.comment
+        if comment and final.name:
+            comment = f"{final.name}: {comment}"
+        # What an upstream said itself is passed on as it is.
+        own = "" if final.elements else comment
+        self._request.respond(final.status, final.elements, comment=own)
+        return Answer(final.status, comment)
+
+
+def _merged(finals: Sequence[_Final]) -> _Final:
+    """Return the final response to a query from those of all upstreams that it went to."""
+    if len(finals) > 1:
+        # Not every upstream of a route has worklists; that is no fault.
+        finals = [it for it in finals if it.status != SOP_CLASS_NOT_SUPPORTED] or finals[:1]
+    failed = [it for it in finals if it.status != SUCCESS]
+    if not failed or len(failed) == len(finals):
+        return finals[0]
+    first = failed[0]
+    return _Final(first.name, SOME_FAILED, first.comment or f"status 0x{first.status:04X}")
+
+
+def _digest(identifier: bytes, syntax: str, tags: Sequence[int]) -> bytes:
+    """Return what two upstreams' responses for the same entity have in common."""
+    named = b""
+    if tags:
+        try:
+            ds = decode_identifier(identifier, syntax)
+            values = [str(ds[tag].value or "") if tag in ds else "" for tag in tags]
+        except ValueError:
+            values = []
+        if any(values):
+            named = "\\".join(values).encode()
+    return hashlib.blake2b(named or identifier, digest_size=16).digest()

@@ -1,0 +1,114 @@
+"""Identifiers: the data sets of queries, as encoded by one side and as the other side wants them.
+
+`find`, `get` and `move` use it. Requests are small and are decoded to be looked at; responses stay
+encoded wherever that is possible.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian
+from pynetdicom.dsutils import decode, encode
+
+from atlas_node.annotate import Annotator
+from atlas_node.model import Policy
+
+EXPLICIT: Final = str(ExplicitVRLittleEndian)
+
+
+def decode_identifier(identifier: bytes, transfer_syntax_uid: str) -> Dataset:
+    """Return an identifier as a data set.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read.
+    """
+    syntax = UID(transfer_syntax_uid)
+    try:
+        ds = decode(
+            io.BytesIO(identifier),
+            syntax.is_implicit_VR,
+            syntax.is_little_endian,
+            syntax.is_deflated,
+        )
+        for _ in ds:
+            # Elements are read when they are asked for, and only then found to be damaged.
+            pass
+    except Exception as error:
+        raise ValueError("the identifier cannot be read") from error
+    return ds
+
+
+def encode_identifier(ds: Dataset, transfer_syntax_uid: str) -> bytes:
+    """Return an identifier as encoded.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be written.
+    """
+    syntax = UID(transfer_syntax_uid)
+    encoded = encode(ds, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
+    if encoded is None:
+        raise ValueError("the identifier cannot be encoded")
+    return encoded
+
+
+def carried_over(identifier: bytes, given: str, wanted: str) -> bytes:
+    """Return an identifier in another transfer syntax.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read or written.
+    """
+    if given == wanted:
+        return identifier
+    return encode_identifier(decode_identifier(identifier, given), wanted)
+
+
+def annotated_request(identifier: bytes, given: str, annotator: Annotator) -> Dataset:
+    """Return the identifier of a request as a data set in explicit VR.
+
+    Its private elements are ``UN`` where the caller has not said more: a key is not always a value
+    of its VR, which can be a range or a pattern.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read.
+    """
+    ds = annotated(identifier, given, annotator)
+    syntax = UID(given)
+    raw = decode(
+        io.BytesIO(identifier), syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated
+    )
+    for element in list(ds):
+        given_element = raw.get_item(element.tag)
+        if element.tag.is_private and element.VR != "SQ" and _is_unknown(given_element):
+            ds[element.tag] = DataElement(element.tag, "UN", given_element.value or b"")
+    return ds
+
+
+def _is_unknown(element: DataElement | RawDataElement | None) -> bool:
+    """Whether an element that was read has no VR, or the one that says nothing."""
+    creator = element is not None and element.tag.is_private_creator
+    return isinstance(element, RawDataElement) and element.VR in (None, "UN") and not creator
+
+
+def annotated(identifier: bytes, given: str, annotator: Annotator) -> Dataset:
+    """Return an identifier as a data set in which private elements have the VRs that are known.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read.
+    """
+    # With VRs from the dictionary of the node, and never from that of a library.
+    annotation = annotator.annotate(identifier, given, Policy.DECODE, EXPLICIT)
+    return decode_identifier(b"".join(annotation.pieces), annotation.transfer_syntax_uid)

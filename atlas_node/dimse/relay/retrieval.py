@@ -1,0 +1,271 @@
+"""A retrieval while it runs: one request of a caller, passed on to one upstream after the other.
+
+`get` and `move` say what is asked of an upstream and what becomes of an object. Here its responses
+and its objects are dealt with as they come, the caller is told how far it is, and a cancel or the
+end of the caller ends it. The rule: the final response comes, whatever happens upstream, and says
+what has been stored and what has not.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from atlas_node.dimse.relay.identifier import carried_over
+from atlas_node.dimse.relay.retrieved import Forward, Keeper, RetrievedObject
+from atlas_node.dimse.relay.suboperations import (
+    ALL_FAILED,
+    CANCELLED,
+    PENDING,
+    SOME_FAILED,
+    UNABLE_TO_PROCESS,
+    Tally,
+    failed_in,
+    failed_list,
+    final_status,
+)
+from atlas_node.dimse.relay.upstream import OpenUpstream
+from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS, Answer
+from atlas_node.dimse.transport.command_set import (
+    AFFECTED_SOP_CLASS_UID,
+    AFFECTED_SOP_INSTANCE_UID,
+    C_GET_RQ,
+    C_MOVE_RQ,
+    C_STORE_RQ,
+    COMMAND_FIELD,
+    ERROR_COMMENT,
+    MESSAGE_ID,
+    MESSAGE_ID_RESPONDED_TO,
+    PRIORITY,
+    RESPONSE,
+    STATUS,
+    CommandSetError,
+    number,
+    string,
+    text,
+    uid,
+    us,
+)
+from atlas_node.dimse.transport.conversation import Message
+from atlas_node.dimse.transport.incoming import PduError
+from atlas_node.dimse.transport.served_request import CallerGoneError, ServedRequest
+from atlas_node.errors import PeerError
+from atlas_node.model import Envelope
+
+_TO_CANCEL: Final = 5.0
+"""Seconds that an upstream has to end what was cancelled; then it is left."""
+
+_WITH_COUNTS: Final = (SUCCESS, SOME_FAILED, CANCELLED)
+"""Final statuses that leave nothing open that remained; others end everything."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Retrieval:
+    """One C-GET or C-MOVE request of a caller.
+
+    Parameters
+    ----------
+    request : ServedRequest
+    transfer_syntax_uid : str
+        Of the request's identifier.
+    keeper : Keeper
+        Makes place for objects that come by the node.
+    """
+
+    def __init__(
+        self,
+        request: ServedRequest,
+        transfer_syntax_uid: str,
+        keeper: Keeper,
+    ) -> None:
+        self._tally = Tally()
+        self._hopeless = ""
+        self._request = request
+        self._syntax = transfer_syntax_uid
+        self._keeper = keeper
+        self._forward: Forward | None = None
+        self._answers: list[Answer] = []
+
+    def ask(
+        self,
+        upstream: OpenUpstream,
+        service: str,
+        more: Mapping[int, bytes],
+        forward: Forward | None = None,
+    ) -> None:
+        """Pass the request on to an upstream, and deal with what comes until its final response.
+
+        Parameters
+        ----------
+        upstream : OpenUpstream
+            Its association is left open where that is possible.
+        service : str
+            SOP class.
+        more : mapping of int to bytes
+            Of the command set: the command field, the move destination.
+        forward : callable, optional
+            Hands on objects; None where they do not come by the node.
+
+        Raises
+        ------
+        CallerGoneError
+            When the caller has gone; the upstream was told to stop.
+        """
+        conversation, request = upstream.conversation, self._request
+        self._forward = forward
+        self._tally.begin(witnessed=forward is not None)
+        try:
+            context_id, syntax = upstream.context_of(service)
+            try:
+                identifier = carried_over(request.identifier, self._syntax, syntax)
+            except ValueError as error:
+                self.failed(Answer(UNABLE_TO_PROCESS, str(error)))
+                return
+            command = {
+                **more, AFFECTED_SOP_CLASS_UID: uid(service), PRIORITY: request.priority,
+            }  # fmt: skip
+            message_id = conversation.request(context_id, command, [identifier])
+            self._answers.append(self._follow(upstream, context_id, syntax, message_id))
+        except CallerGoneError:
+            conversation.abort()
+            raise
+        except PeerError as error:
+            self._tally.lost()
+            self.failed(Answer(UNABLE_TO_PROCESS, str(error)))
+        except BaseException:
+            conversation.abort()
+            raise
+
+    def failed(self, answer: Answer) -> None:
+        """Count an upstream that could not be asked, or did not answer to the end."""
+        _logger.warning(
+            "retrieval for %s: status 0x%04X %s",
+            self._request.requestor, answer.status, ascii(answer.comment)[1:-1],
+        )  # fmt: skip
+        self._answers.append(answer)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to ask another upstream for: cancelled, or hopeless."""
+        return bool(self._hopeless) or any(it.status == CANCELLED for it in self._answers)
+
+    def finish(self) -> Answer:
+        """Send the final response; return its status and comment.
+
+        Raises
+        ------
+        CallerGoneError
+            When there is nobody to send it to.
+        """
+        counts = self._tally.counts
+        answer = final_status(self._answers, counts)
+        if self._hopeless:
+            stored = counts.completed or counts.warning
+            answer = Answer(SOME_FAILED if stored else ALL_FAILED, self._hopeless)
+        may_remain = answer.status == CANCELLED
+        elements = counts.elements() if may_remain else counts.elements_of_final()
+        failed = self._tally.failed
+        identifier = [failed_list(failed, self._syntax)] if failed else None
+        self._request.respond(answer.status, elements, identifier, answer.comment)
+        return answer
+
+    def _follow(
+        self, upstream: OpenUpstream, context_id: int, syntax: str, message_id: int
+    ) -> Answer:
+        conversation, request = upstream.conversation, self._request
+        leave_at: float | None = None
+        while True:
+            request.listen()
+            if request.is_gone:
+                raise CallerGoneError(f"{request.requestor}: ended the association")
+            if leave_at is None and (request.is_cancelled or self._hopeless):
+                conversation.cancel(context_id, message_id)
+                leave_at = time.monotonic() + _TO_CANCEL
+            left = None if leave_at is None else max(0.0, leave_at - time.monotonic())
+            if left == 0.0:
+                conversation.abort()
+                return Answer(CANCELLED)
+            message = conversation.receive(
+                lambda id_, command: self._begin(upstream, id_, command), request.bell, left
+            )
+            if message is None:
+                continue
+            if isinstance(message.data_set, RetrievedObject):
+                self._hand_on(upstream, message, message.data_set)
+                continue
+            answer = self._response(message, syntax, message_id)
+            if answer is not None:
+                return answer
+
+    def _response(self, message: Message, syntax: str, message_id: int) -> Answer | None:
+        """Deal with a response of the upstream; return what it says when it is the final one."""
+        command = message.command
+        try:
+            field, status = message.field, number(command, STATUS)
+            responded_to = number(command, MESSAGE_ID_RESPONDED_TO)
+        except CommandSetError:
+            return None
+        if responded_to != message_id or field not in (C_GET_RQ | RESPONSE, C_MOVE_RQ | RESPONSE):
+            return None
+        self._tally.reported(command)
+        if status == PENDING:
+            self._request.respond(PENDING, self._tally.counts.elements())
+            return None
+        self._tally.name_failed(failed_in(message.identifier, syntax))
+        if self._hopeless or status not in _WITH_COUNTS:
+            self._tally.lost()
+        return Answer(status, string(command, ERROR_COMMENT))
+
+    def _begin(
+        self, upstream: OpenUpstream, context_id: int, command: Mapping[int, bytes]
+    ) -> RetrievedObject:
+        if self._forward is None:
+            raise PduError("sent an object that was not asked for")
+        if context_id not in upstream.contexts:
+            raise PduError(f"sent an object in context {context_id}, which it did not accept")
+        _, transfer_syntax = upstream.contexts[context_id]
+        envelope = Envelope(
+            received_at=time.time(),
+            calling_ae=upstream.ae_title,
+            called_ae=self._request.requestor.calling_ae,
+            peer=upstream.address,
+            sop_class_uid=string(command, AFFECTED_SOP_CLASS_UID),
+            sop_instance_uid=string(command, AFFECTED_SOP_INSTANCE_UID),
+            transfer_syntax_uid=transfer_syntax,
+        )
+        return RetrievedObject(self._keeper, envelope, self._forward)
+
+    def _hand_on(
+        self, upstream: OpenUpstream, message: Message, retrieved: RetrievedObject
+    ) -> None:
+        """Hand an object on, tell the upstream what became of it, and count it."""
+        if self._tally.is_unreported:
+            # Responses in between are optional; a caller without any may think that all is lost.
+            self._request.respond(PENDING, self._tally.counts.elements())
+        try:
+            answer = Answer(PROCESSING_FAILURE, self._hopeless)
+            if not self._hopeless:
+                answer = retrieved.finish()
+        except CallerGoneError:
+            raise
+        except PeerError as error:
+            self._hopeless = str(error)
+            answer = Answer(PROCESSING_FAILURE, self._hopeless)
+        finally:
+            retrieved.abandon()
+        self._tally.answered(retrieved.envelope.sop_instance_uid, answer)
+        command = message.command
+        response = {
+            COMMAND_FIELD: us(C_STORE_RQ | RESPONSE),
+            MESSAGE_ID_RESPONDED_TO: command[MESSAGE_ID],
+            STATUS: us(answer.status),
+        }
+        for element in AFFECTED_SOP_CLASS_UID, AFFECTED_SOP_INSTANCE_UID:
+            value = command.get(element, b"")
+            response[element] = value + b"\0" * (len(value) & 1)
+        if answer.comment:
+            response[ERROR_COMMENT] = text(answer.comment)
+        upstream.conversation.send(message.context_id, response)

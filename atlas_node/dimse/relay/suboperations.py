@@ -1,0 +1,229 @@
+"""The sub-operations of a retrieval: how many there are, and what the caller is told of them.
+
+`get` and `move` keep one `Tally` for each request, over all upstreams that it goes to. The rule:
+an object counts as completed only when who it is for has answered that it stored it; what an
+upstream says is taken for what the node cannot know, which is what it could not send and what is
+still to come.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pydicom.filereader import read_dataset
+from pydicom.uid import UID, ImplicitVRLittleEndian
+
+from atlas_node.dimse.status import SUCCESS, Answer, Verdict, verdict
+from atlas_node.dimse.transport.command_set import (
+    NUMBER_OF_COMPLETED,
+    NUMBER_OF_FAILED,
+    NUMBER_OF_REMAINING,
+    NUMBER_OF_WARNING,
+    CommandSetError,
+    number,
+    us,
+)
+
+PENDING: Final = 0xFF00
+CANCELLED: Final = 0xFE00
+SOME_FAILED: Final = 0xB000
+ALL_FAILED: Final = 0xA702
+UNABLE_TO_PROCESS: Final = 0xC001
+
+_FAILED_LIST: Final = 0x00080058
+_LONGEST_LIST: Final = 0xFFFE
+"""Bytes that a UI has room for in explicit VR (PS3.5 7.1.2)."""
+_MOST: Final = 0xFFFF
+_IMPLICIT: Final = struct.Struct("<HHI")
+_EXPLICIT: Final = struct.Struct("<HH2sH")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Numbers of sub-operations (PS3.7 9.1.3.1.6 to 9.1.3.1.9).
+
+    Attributes
+    ----------
+    remaining : int or None
+        None where it is not known.
+    completed, failed, warning : int
+    """
+
+    remaining: int | None = None
+    completed: int = 0
+    failed: int = 0
+    warning: int = 0
+
+    @classmethod
+    def said_in(cls, response: Mapping[int, bytes]) -> Counts:
+        """Return the numbers in a C-GET or C-MOVE response; each of them may be missing."""
+        return cls(
+            _count(response, NUMBER_OF_REMAINING),
+            _count(response, NUMBER_OF_COMPLETED) or 0,
+            _count(response, NUMBER_OF_FAILED) or 0,
+            _count(response, NUMBER_OF_WARNING) or 0,
+        )
+
+    def elements_of_final(self) -> dict[int, bytes]:
+        """Return them for a final response, in which nothing remains (PS3.7 9.1.3.1.6)."""
+        return replace(self, remaining=None).elements()
+
+    def elements(self) -> dict[int, bytes]:
+        """Return them as elements of a command set."""
+        elements = {
+            NUMBER_OF_COMPLETED: us(min(self.completed, _MOST)),
+            NUMBER_OF_FAILED: us(min(self.failed, _MOST)),
+            NUMBER_OF_WARNING: us(min(self.warning, _MOST)),
+        }
+        if self.remaining is not None:
+            elements[NUMBER_OF_REMAINING] = us(min(self.remaining, _MOST))
+        return elements
+
+
+class Tally:
+    """What has become of the sub-operations of one request so far."""
+
+    def __init__(self) -> None:
+        self._witnessed = True
+        self._before = Counts()
+        self._seen = Counts()
+        self._said = Counts()
+        self._unreported = 0
+        self._failed: dict[str, None] = {}
+        self._length_of_failed = 0
+
+    @property
+    def counts(self) -> Counts:
+        """The numbers now."""
+        before, seen, said = self._before, self._seen, self._said
+        stored = seen if self._witnessed else said
+        remaining = said.remaining
+        if remaining is not None:
+            remaining = max(0, remaining - self._unreported)
+        return Counts(
+            remaining,
+            before.completed + stored.completed,
+            before.failed + max(seen.failed, said.failed),
+            before.warning + stored.warning,
+        )
+
+    @property
+    def is_unreported(self) -> bool:
+        """Whether an object was answered for since the upstream said how far it is."""
+        return self._unreported > 0
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """SOP Instance UIDs that failed, as many as a response can name."""
+        return tuple(self._failed)
+
+    def begin(self, *, witnessed: bool = True) -> None:
+        """Begin with the next upstream.
+
+        Parameters
+        ----------
+        witnessed : bool
+            Whether its objects come by the node; else its own words are all there is.
+        """
+        self._before = self.counts
+        self._witnessed = witnessed
+        self._seen = self._said = Counts()
+        self._unreported = 0
+
+    def answered(self, sop_instance_uid: str, answer: Answer) -> None:
+        """Count an object by what its receiver has answered."""
+        self._unreported += 1
+        seen = self._seen
+        if answer.status == SUCCESS:
+            self._seen = replace(seen, completed=seen.completed + 1)
+        elif verdict(answer.status) is Verdict.STORED:
+            self._seen = replace(seen, warning=seen.warning + 1)
+        else:
+            self._seen = replace(seen, failed=seen.failed + 1)
+            self.name_failed([sop_instance_uid])
+
+    def reported(self, response: Mapping[int, bytes]) -> None:
+        """Take what the upstream says in a response."""
+        self._said = Counts.said_in(response)
+        self._unreported = 0
+
+    def lost(self) -> None:
+        """Count what remained as failed: the upstream will not send it."""
+        remaining = self.counts.remaining or 0
+        failed = max(self._seen.failed, self._said.failed) + remaining
+        self._said = replace(self._said, remaining=0, failed=failed)
+        self._unreported = 0
+
+    def name_failed(self, uids: Iterable[str]) -> None:
+        """Add instances to those that failed."""
+        for uid in uids:
+            length = self._length_of_failed + len(uid) + 1
+            if uid and uid not in self._failed and length <= _LONGEST_LIST:
+                self._failed[uid] = None
+                self._length_of_failed = length
+
+
+def failed_list(uids: Iterable[str], transfer_syntax_uid: str) -> bytes:
+    """Return the identifier of a final response: Failed SOP Instance UID List (PS3.4 C.4.2.1.4.2).
+
+    Parameters
+    ----------
+    uids : iterable of str
+    transfer_syntax_uid : str
+        Little endian, of the presentation context.
+    """
+    value = "\\".join(uids).encode("ascii", "replace")
+    value += b"\0" * (len(value) & 1)
+    group, element = _FAILED_LIST >> 16, _FAILED_LIST & 0xFFFF
+    if transfer_syntax_uid == ImplicitVRLittleEndian:
+        return _IMPLICIT.pack(group, element, len(value)) + value
+    return _EXPLICIT.pack(group, element, b"UI", len(value)) + value
+
+
+def failed_in(identifier: bytes, transfer_syntax_uid: str) -> list[str]:
+    """Return the instances that the identifier of a final response names, none if damaged."""
+    syntax = UID(transfer_syntax_uid)
+    try:
+        ds = read_dataset(io.BytesIO(identifier), syntax.is_implicit_VR, syntax.is_little_endian)
+        value = ds[_FAILED_LIST].value if _FAILED_LIST in ds else None
+    except Exception:
+        # Whatever the bytes are: the counts say what matters.
+        return []
+    uids = [value] if isinstance(value, str) else list(value or ())
+    return [str(uid) for uid in uids if uid]
+
+
+def final_status(said: Iterable[Answer], counts: Counts) -> Answer:
+    """Return the status of a request from the final answers of all upstreams that it went to.
+
+    Parameters
+    ----------
+    said : iterable of Answer
+        One for each upstream, in their order.
+    counts : Counts
+    """
+    answers = list(said)
+    cancelled = [it for it in answers if it.status == CANCELLED]
+    if cancelled:
+        return cancelled[0]
+    refused = [it for it in answers if it.status not in (SUCCESS, SOME_FAILED)]
+    if refused and len(refused) == len(answers):
+        return refused[0]
+    warnings = [it for it in answers if it.status != SUCCESS]
+    if warnings or counts.failed:
+        comment = next((it.comment for it in (*refused, *warnings) if it.comment), "")
+        return Answer(SOME_FAILED, comment)
+    return Answer(SUCCESS)
+
+
+def _count(response: Mapping[int, bytes], element: int) -> int | None:
+    if element not in response:
+        return None
+    try:
+        return number(response, element)
+    except CommandSetError:
+        return None

@@ -1,0 +1,60 @@
+"""What a courier remembers of the objects that a destination has not taken yet.
+
+Order is kept within a series: when an object fails, those of its series that arrived later wait
+until it is sent or dead, and all other series go on. The rule has an end: where an object is
+dead, the order of its series is lost anyway, and its other objects no longer wait for each
+other, or a series that is refused would fail one object after the other for weeks.
+
+Nothing of this is kept on disk: after a start everything is due in its order of arrival.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_MOST_SERIES: Final = 4096
+
+
+class Setbacks:
+    """The objects that failed at one destination, and the series that wait for them."""
+
+    def __init__(self) -> None:
+        self._stored = 0
+        # For each object that failed: its series, and how many objects were stored by then.
+        self._failed: dict[str, tuple[str, int]] = {}
+        self._first: dict[str, set[str]] = {}
+        self._out_of_order: dict[str, None] = {}
+
+    def ahead_of(self, object_id: str, series: str) -> str | None:
+        """Return the object that must be sent before `object_id`; None when it may go."""
+        failed = min(self._first.get(series, ()), default=object_id)
+        return failed if failed < object_id else None
+
+    def failed(self, object_id: str, series: str) -> None:
+        """Note that an object will be tried again; an empty `series` holds up no other."""
+        self._failed[object_id] = (series, self._stored)
+        if series and series not in self._out_of_order:
+            self._first.setdefault(series, set()).add(object_id)
+
+    def give_up_order(self, series: str) -> None:
+        """Let the objects of a series pass each other from now on."""
+        self._first.pop(series, None)
+        if series:
+            self._out_of_order[series] = None
+            if len(self._out_of_order) > _MOST_SERIES:
+                del self._out_of_order[next(iter(self._out_of_order))]
+
+    def ended(self, object_id: str, *, stored: bool = False) -> None:
+        """Forget an object: it is sent, dead, or gone."""
+        self._stored += stored
+        series, _ = self._failed.pop(object_id, ("", 0))
+        waiting = self._first.get(series)
+        if waiting is not None:
+            waiting.discard(object_id)
+            if not waiting:
+                del self._first[series]
+
+    def others_stored(self, object_id: str) -> bool:
+        """Whether the destination has stored another object since this one failed last."""
+        _, stored = self._failed.get(object_id, ("", self._stored))
+        return self._stored > stored

@@ -1,0 +1,189 @@
+"""The side of pynetdicom's transport that asks for associations, and its take-over.
+
+pynetdicom connects, shakes hands and negotiates. An association for other messages than C-STORE
+and C-ECHO stays pynetdicom's (`peer.associate`), with a `Checkpoint` in the place of a flag that
+loses responses. For the data path its two threads are ended as soon as it is established, and
+the socket is `taken_over` by an `EstablishedAssociation`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from typing import Any, Final, cast
+
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
+
+from atlas_node.dimse.transport.checkpoint import Checkpoint
+
+_READ: Final = 1 << 16
+_HEADER: Final = 6
+_LONGEST_PDU: Final = 1 << 25
+_A_ABORT: Final = b"\x07"
+_PATIENCE: Final = 5.0
+UNSENT: Final = 1 << 16
+"""Bytes that may wait in the system to be sent: handing over a whole object takes more than twice
+the time of the processor, and what is under way to the peer is not limited by it."""
+
+
+class RequestingSocket(AssociationSocket):
+    """A connection to a peer that says why it failed and that reads in bounded time.
+
+    Attributes
+    ----------
+    failure : str
+        Why a connection could not be made; empty before and otherwise.
+    aborted, ended : bool
+        Whether the peer has sent an A-ABORT, or closed the connection.
+    """
+
+    failure = ""
+    aborted = False
+    ended = False
+    socket: Any
+
+    def connect(self, primitive: T_CONNECT) -> None:
+        """Connect to a peer; where that fails, keep the reason in `failure`."""
+        try:
+            self.socket.settimeout(self.assoc.connection_timeout)
+            self.socket.connect(primitive.address_info.as_tuple)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+            if self.tls_args:
+                context, hostname = self.tls_args
+                self.socket = context.wrap_socket(self.socket, server_hostname=hostname)
+            self.socket.settimeout(self.assoc.network_timeout)
+            self.assoc.requestor.address_info = AddressInformation.from_tuple(
+                self.socket.getsockname()
+            )
+            self._is_connected = True
+            primitive.result = "Evt2"
+        except OSError as error:
+            self.failure = reason_of(error)
+            self.socket.close()
+            self.socket = None
+            primitive.result = "Evt17"
+        finally:
+            self.provider_queue.put(primitive)
+            self._ready.set()
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read `nr_bytes`, fewer when the peer closes the connection.
+
+        Raises
+        ------
+        OSError
+            When the peer announces a PDU that is too long, or does not send it in time.
+        """
+        if nr_bytes > _LONGEST_PDU:
+            raise OSError(f"a PDU of {nr_bytes} bytes is longer than any that we take")
+        timeout = self.socket.gettimeout()
+        give_up = time.monotonic() + (self.assoc.dimse_timeout or _PATIENCE)
+        received = bytearray()
+        while len(received) < nr_bytes:
+            self.socket.settimeout(max(give_up - time.monotonic(), 0.001))
+            part = self.socket.recv(min(nr_bytes - len(received), _READ))
+            if not part:
+                self.ended = True
+                break
+            received += part
+        self.socket.settimeout(timeout)
+        self.aborted |= nr_bytes == _HEADER and received[:1] == _A_ABORT
+        return received
+
+    def _shutdown_socket(self) -> None:
+        """Close the socket, also one whose peer has gone, which cannot be shut down first."""
+        sock = self.socket
+        if sock is None:
+            return
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+
+
+def reason_of(error: OSError) -> str:
+    """Return why there is no connection, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error}"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return error.strerror or str(error)
+
+
+class RequestingEntity(ApplicationEntity):
+    """An application entity whose associations use `RequestingSocket` and `Checkpoint`.
+
+    One thread at a time asks it for an association.
+    """
+
+    _requested: Association | None = None
+
+    def associate(self, *args: Any, **kwargs: Any) -> Association:
+        """Request an association; where there is none, neither thread nor connection is left.
+
+        Raises
+        ------
+        OSError
+            When the name of the peer cannot be resolved.
+        ValueError
+            When the peer's answer cannot be understood.
+        """
+        self._requested = None
+        established = False
+        try:
+            assoc = super().associate(*args, **kwargs)
+            established = assoc.is_established
+        finally:
+            if self._requested is not None and not established:
+                taken_over(self._requested)
+        return assoc
+
+    def _create_socket(
+        self,
+        assoc: Association,
+        address: AddressInformation,
+        tls_args: tuple[ssl.SSLContext, str] | None,
+    ) -> RequestingSocket:
+        self._requested = assoc
+        patience = assoc.dimse_timeout or _PATIENCE
+        assoc._reactor_checkpoint = cast(Any, Checkpoint(assoc, patience))
+        sock = RequestingSocket(assoc, address=address)
+        sock.tls_args = tls_args
+        return sock
+
+
+def taken_over(assoc: Association) -> socket.socket | None:
+    """End the threads of an association, and return its socket when it is established.
+
+    Returns
+    -------
+    socket.socket or ssl.SSLSocket or None
+        None, and the connection is closed, when there is no association, or no more.
+    """
+    # One after the other: the loop takes the end of the other thread for that of the association.
+    assoc._kill = True
+    if assoc.is_alive():
+        assoc.join(_PATIENCE)
+    assoc.dul.kill_dul()
+    if assoc.dul.is_alive():
+        assoc.dul.join(_PATIENCE)
+    transport = assoc.dul.socket
+    if transport is None or transport.socket is None:
+        return None
+    in_order = (
+        assoc.is_established
+        and assoc.dul.state_machine.current_state == "Sta6"
+        and assoc.dul.event_queue.empty()
+        and assoc.dul.to_user_queue.empty()
+        and not (assoc.is_alive() or assoc.dul.is_alive())
+    )
+    if in_order:
+        return transport.socket
+    transport._shutdown_socket()
+    return None

@@ -1,0 +1,136 @@
+"""The association server of a receiver process: connections in, one association for each.
+
+It takes connections from a socket that the supervisor has bound and all receivers share.
+pynetdicom's server of the same purpose copies every supported context for each association and
+looks for garbage at every turn; of it only what associations ask of their server is left. `scp`
+uses it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import sys
+from datetime import datetime
+from socketserver import TCPServer
+from typing import Any
+
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.transport import AddressInformation, AssociationServer
+
+from atlas_node.dimse.transport.acceptor import AcceptedAssociation
+from atlas_node.dimse.transport.services import Services
+
+_logger = logging.getLogger(__name__)
+
+
+class SharedSocketServer(AssociationServer):
+    """An association server on a listening socket that other processes share.
+
+    Parameters
+    ----------
+    ae : ApplicationEntity
+    listener : socket.socket
+        Bound, listening and non-blocking: a process that comes second just waits again.
+    services : Services
+        Answer C-STORE and C-ECHO.
+    ssl_context : ssl.SSLContext or None
+    evt_handlers : list
+        As pynetdicom takes them, for everything else.
+    """
+
+    socket: Any
+    _handlers: dict[Any, Any]
+
+    def __init__(
+        self,
+        ae: ApplicationEntity,
+        listener: socket.socket,
+        services: Services,
+        ssl_context: ssl.SSLContext | None,
+        evt_handlers: list[Any],
+    ) -> None:
+        self._listener = listener
+        self._services = services
+        super().__init__(
+            ae,
+            listener.getsockname(),
+            ae.ae_title,
+            ae.supported_contexts,
+            ssl_context,
+            evt_handlers,
+        )
+
+    @property
+    def active_associations(self) -> list[AcceptedAssociation]:  # type: ignore[override]
+        """Return the associations whose threads run."""
+        return [it for it in self.ae.active_associations if isinstance(it, AcceptedAssociation)]
+
+    def server_bind(self) -> None:
+        """Take the shared socket in the place of one of our own."""
+        self.socket.close()
+        self.socket = self._listener
+        self.server_address = self._listener.getsockname()
+
+    def server_activate(self) -> None:
+        """Do nothing: the socket listens already."""
+
+    def service_actions(self) -> None:
+        """Do nothing: collecting garbage by hand stops every association for a moment."""
+
+    def shutdown(self) -> None:
+        """Accept no more connections; associations that are open go on."""
+        TCPServer.shutdown(self)
+        self.server_close()
+
+    def server_close(self) -> None:
+        """Close our hold on the socket; a shutdown would end it for all processes."""
+        self.socket.close()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; the TLS handshake is left to the association's own thread."""
+        connection, address = self.socket.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Refuse a connection when far more are open than associations are allowed.
+
+        Those over the limit are told so in an A-ASSOCIATE-RJ; this is for a peer that opens
+        connections and says nothing.
+        """
+        most = 2 * self.ae.maximum_associations
+        if len(self.active_associations) < most:
+            return True
+        _logger.error("connection from %s closed: %d are open", client_address[0], most)
+        return False
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start the association of a connection."""
+        self._association(request, client_address).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say in one line why a connection did not become an association."""
+        _logger.warning("connection from %s failed: %s", client_address[0], sys.exception())
+
+    def _association(self, connection: socket.socket, address: Any) -> AcceptedAssociation:
+        ae = self.ae
+        assoc = AcceptedAssociation(ae, connection, self._services, self.ssl_context)
+        assoc._server = self
+        assoc.name = f"AcceptorThread@{datetime.now():%Y%m%d%H%M%S}"
+        acceptor = assoc.acceptor
+        acceptor.maximum_length = ae.maximum_pdu_size
+        acceptor.ae_title = self.ae_title
+        acceptor.address_info = self.address_info
+        acceptor.implementation_class_uid = ae.implementation_class_uid
+        acceptor.implementation_version_name = ae.implementation_version_name
+        acceptor.supported_contexts = self.contexts
+        assoc.requestor.address_info = AddressInformation.from_tuple(address)
+        for event, handlers in self._handlers.items():
+            if event.is_intervention:
+                assoc.bind(event, *handlers)
+            else:
+                for handler, args in handlers:
+                    assoc.bind(event, handler, args)
+        return assoc

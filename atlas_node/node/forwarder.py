@@ -1,0 +1,187 @@
+"""A forwarder process: annotates, delivers and logs what the receiver of its number accepted.
+
+It has a courier for each destination, a recorder for the log, and a thread that listens for new
+objects; they share the forwarding side of one spool partition.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from atlas_node.config import Config, Destination
+from atlas_node.dimse import Courier
+from atlas_node.log import LogStore
+from atlas_node.node.child import make_annotator, run_child
+from atlas_node.route import NO_ROUTE, Router, find_recipients
+from atlas_node.route.indexing import open_indexer
+from atlas_node.route.record import Recorder
+from atlas_node.spool import Doorbell, Entry, Occupancy, OrderDesk, Recipient, Spool
+
+_POLL: Final = 0.05
+_LISTEN: Final = 0.25
+_PATIENCE: Final = 5.0
+# A courier that comes back from the network waits this long at most for a thread that computes.
+_SWITCH_INTERVAL: Final = 0.001
+
+# Senders come first: what is accepted can wait in the spool, a modality cannot.
+_NICENESS: Final = 10
+
+_logger = logging.getLogger(__name__)
+
+
+def run_forwarder(
+    number: int,
+    config: Config,
+    path: Path | None,
+    report: Connection,
+    occupancy: Occupancy,
+    doorbell: Doorbell,
+) -> None:
+    """Be a forwarder; the target of a process.
+
+    Parameters
+    ----------
+    number : int
+        Which one, from 0; its partition of the spool.
+    config : Config
+    path : Path or None
+        Where the configuration is read again on SIGHUP.
+    report : Connection
+        As `run_child` says.
+    occupancy : Occupancy
+        Shared by all workers.
+    doorbell : Doorbell
+        That the receiver with the same number rings.
+    """
+    os.nice(_NICENESS)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    run_child(
+        f"forwarder-{number}",
+        lambda: ForwarderPart(number, config, occupancy, doorbell),
+        path,
+        report,
+    )
+
+
+class ForwarderPart:
+    """What runs in a forwarder process.
+
+    Raises
+    ------
+    AtlasError or DictionaryError
+        When a part of it cannot be opened.
+    """
+
+    def __init__(
+        self, number: int, config: Config, occupancy: Occupancy, doorbell: Doorbell
+    ) -> None:
+        self._config = config
+        self._annotator = make_annotator(config)
+        self._router = Router(config)
+        self._store = LogStore.open(config.log.url, config.log.values)
+        self._spool = Spool(config.spool, number, occupancy, doorbell)
+        self._indexer = open_indexer(config)
+        self._recorder = Recorder(
+            self._spool,
+            self._store,
+            lambda: self._annotator,
+            config.annotate.policy,
+            self._indexer,
+        )
+        self._couriers = {it.name: self._courier(it) for it in config.destinations}
+        self._orders = OrderDesk(self._spool, config.spool.path, number, self._find_recipients)
+        self._stopping = threading.Event()
+        self._listener = threading.Thread(target=self._listen, name="listener", daemon=True)
+
+    def start(self) -> None:
+        """Begin to deliver and record."""
+        self._recorder.start()
+        for courier in self._couriers.values():
+            courier.start()
+        self._listener.start()
+        self._say_stranded()
+
+    def reload(self, config: Config) -> None:
+        """Take dictionary, policy, routes and destinations of another configuration.
+
+        Raises
+        ------
+        AtlasError or DictionaryError
+            When it cannot be used; everything stays as it was.
+        """
+        annotator, router = make_annotator(config), Router(config)
+        wanted = {it.name: it for it in config.destinations}
+        old = {
+            name: courier
+            for name, courier in self._couriers.items()
+            if courier.destination != wanted.get(name)
+        }
+        new = {
+            name: self._courier(it)
+            for name, it in wanted.items()
+            if name not in self._couriers or name in old
+        }
+        for courier in old.values():
+            courier.stop(_PATIENCE)
+        for courier in new.values():
+            courier.start()
+        kept = {name: it for name, it in self._couriers.items() if name not in old}
+        self._couriers = kept | new
+        self._annotator, self._router = annotator, router
+        self._say_stranded()
+        _logger.info("configuration read again: destinations %d", len(config.destinations))
+
+    def stop(self, hurry: threading.Event) -> None:
+        """Deliver what can be delivered until `hurry` is set, and leave the rest."""
+        self._stopping.set()
+        self._listener.join(_PATIENCE)
+        give_up = time.monotonic() + self._config.node.timeouts.drain
+        # What the receiver accepted last is known after this, its process has ended.
+        self._spool.listen(0)
+        while not hurry.is_set() and time.monotonic() < give_up:
+            if all(it.resting for it in self._couriers.values()):
+                break
+            hurry.wait(_POLL)
+        for courier in self._couriers.values():
+            courier.stop(0.0)
+        give_up = time.monotonic() + _PATIENCE
+        for courier in self._couriers.values():
+            courier.stop(max(0.0, give_up - time.monotonic()))
+        self._recorder.stop(_PATIENCE)
+        left = len(self._spool)
+        if left:
+            _logger.info("%d objects stay in the spool until the next start", left)
+        self._store.close()
+        if self._indexer is not None:
+            self._indexer.close()
+        self._spool.close()
+
+    def _listen(self) -> None:
+        looked = time.monotonic()
+        while not self._stopping.is_set():
+            self._spool.listen(_LISTEN)
+            if time.monotonic() - looked >= _LISTEN:
+                self._orders.look()
+                looked = time.monotonic()
+
+    def _find_recipients(self, entry: Entry, data: memoryview) -> tuple[Recipient, ...]:
+        return find_recipients(self._router, self._annotator, entry.envelope, lambda: data)
+
+    def _courier(self, destination: Destination) -> Courier:
+        return Courier(destination, self._config.node, self._spool, lambda: self._annotator)
+
+    def _say_stranded(self) -> None:
+        """Say which objects wait for a destination that the configuration no longer has."""
+        for name, count in self._spool.waiting().items():
+            if name not in self._couriers and name != NO_ROUTE:
+                _logger.error(
+                    "%d objects wait for destination %r, which the configuration has not",
+                    count, name,
+                )  # fmt: skip

@@ -1,0 +1,45 @@
+"""The query proxy of a receiver process, put together from a configuration.
+
+A receiver imports it only where there are upstreams: the index of private attributes brings the
+database along, which nothing else in that process needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from atlas_dictionary import open_layers
+from atlas_node.annotate import Annotator
+from atlas_node.config import Config
+from atlas_node.dimse.relay.service import QueryRelay
+from atlas_node.query import PrivateAttributes, PrivateSearch
+from atlas_node.route.indexing import open_indexer
+from atlas_node.spool import Intake
+
+
+def make_queries(config: Config, annotator: Callable[[], Annotator], intake: Intake) -> QueryRelay:
+    """Return what serves query and retrieve.
+
+    Parameters
+    ----------
+    config : Config
+    annotator : callable
+        Returns the one in force.
+    intake : Intake
+        Where retrieved objects go.
+
+    Raises
+    ------
+    DictionaryError
+        When a dictionary cannot be opened.
+    LogError
+        When the index cannot be opened.
+    """
+    attributes = PrivateAttributes(open_layers(config.dictionary.paths, {}))
+    indexer = open_indexer(config)
+    private = (
+        PrivateSearch(attributes)
+        if indexer is None
+        else PrivateSearch(attributes, indexer.index, indexer.keys)
+    )
+    return QueryRelay(config, annotator, intake, private)

@@ -1,0 +1,33 @@
+"""What the query proxy knows of private attributes, apart from any network.
+
+`PrivateAttributes` and `resolve` give the private keys of a request their creator and VR,
+`parse_key` is attribute matching, `AttributeIndex` knows what every received instance has, and an
+`IndexedQuery` answers with it the keys that the upstream does not know.
+"""
+
+from atlas_node.query.answer import IndexedQuery
+from atlas_node.query.index import AttributeIndex, Indexed, IndexedKey, Level
+from atlas_node.query.matching import Condition, QueryKeyError, parse_key
+from atlas_node.query.private_keys import (
+    PrivateAttributes,
+    PrivateKey,
+    encode_values,
+    resolve,
+)
+from atlas_node.query.search import PrivateSearch
+
+__all__ = [
+    "AttributeIndex",
+    "Condition",
+    "Indexed",
+    "IndexedKey",
+    "IndexedQuery",
+    "Level",
+    "PrivateAttributes",
+    "PrivateKey",
+    "PrivateSearch",
+    "QueryKeyError",
+    "encode_values",
+    "parse_key",
+    "resolve",
+]

@@ -1,0 +1,171 @@
+"""Attribute matching: whether a value satisfies a key of a query (PS3.4 C.2.2.2).
+
+The node itself matches only keys on private attributes, which it answers from its index; all
+others are the upstream's. `parse_key` reads a key's value once, `Condition.matches` is asked for
+each value. The rule: a key that cannot be read as its VR wants matches nothing that it should not.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from atlas_node.errors import AtlasError
+
+Value = str | float | int
+
+_NUMERIC: Final = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+_WILD: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+_SINGLE_TEXT: Final = frozenset({"LT", "ST", "UR", "UT"})
+_NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER_RANGE: Final = re.compile(rf"({_NUMBER})?\s*-\s*({_NUMBER})?")
+_TEMPORAL_RANGE: Final = {
+    "DA": re.compile(r"(\d{8})?-(\d{8})?"),
+    "TM": re.compile(r"([\d.:]+)?-([\d.:]+)?"),
+    # A zone such as -0500 belongs to its end, so the dash of the range is the one between ends.
+    "DT": re.compile(r"(\d[\d.]*(?:[+-]\d{4})?)?-(\d[\d.]*(?:[+-]\d{4})?)?"),
+}
+_TEMPORAL: Final = {
+    "DA": re.compile(r"\d{4}\.?\d{2}\.?\d{2}"),
+    "TM": re.compile(r"\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d{1,6})?)?)?"),
+    "DT": re.compile(r"\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4})?"),
+}
+
+
+class QueryKeyError(AtlasError):
+    """A key of a query has a value that its VR does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a key asks of the values of one attribute.
+
+    Attributes
+    ----------
+    vr : str
+    universal : bool
+        Whether every value satisfies it, none at all, too (PS3.4 C.2.2.2.3).
+    """
+
+    vr: str
+    universal: bool
+    _test: Callable[[Value], bool]
+
+    def matches(self, values: Sequence[Value]) -> bool:
+        """Whether an attribute with these values satisfies the key: one of them is enough."""
+        return self.universal or any(self._test(value) for value in values)
+
+
+def parse_key(vr: str, key: Sequence[Value]) -> Condition:
+    """Read the value of a key.
+
+    Parameters
+    ----------
+    vr : str
+        Of the attribute.
+    key : sequence of str, int or float
+        The values of the key; several are a list, of which one must match (PS3.4 C.2.2.2.2 has it
+        for UIDs; here it holds for every VR).
+
+    Raises
+    ------
+    QueryKeyError
+        When a value is not one of this VR, nor a range or pattern where the VR has them.
+    """
+    wanted = [value for value in key if value != ""]
+    if not wanted:
+        return Condition(vr, True, lambda value: True)
+    if vr in _WILD and all(isinstance(value, str) and not value.strip("*") for value in wanted):
+        return Condition(vr, True, lambda value: True)
+    tests = [_test(vr, value) for value in wanted]
+    if len(tests) == 1:
+        return Condition(vr, False, tests[0])
+    return Condition(vr, False, lambda value: any(test(value) for test in tests))
+
+
+def _test(vr: str, key: Value) -> Callable[[Value], bool]:
+    if vr in _NUMERIC:
+        return _number_test(vr, key)
+    if not isinstance(key, str):
+        return lambda value: value == key
+    if vr in _TEMPORAL:
+        return _temporal_test(vr, key)
+    text = _folded(vr, key)
+    if vr in _WILD and ("*" in text or "?" in text):
+        # fnmatch knows brackets, too; in a key they stand for themselves.
+        pattern = re.compile(fnmatch.translate(text.replace("[", "[[]")))
+        return lambda value: pattern.match(_folded(vr, str(value))) is not None
+    return lambda value: _folded(vr, str(value)) == text
+
+
+def _number_test(vr: str, key: Value) -> Callable[[Value], bool]:
+    if isinstance(key, str):
+        single = number(key)
+        if single is None:
+            match = _NUMBER_RANGE.fullmatch(key.strip())
+            if match is None or match[1] is match[2] is None:
+                raise QueryKeyError(f"a key of VR {vr} is neither a number nor a range of numbers")
+            low = float(match[1]) if match[1] is not None else -math.inf
+            high = float(match[2]) if match[2] is not None else math.inf
+            return lambda value: _between(low, number(value), high)
+    else:
+        single = float(key)
+    return lambda value: number(value) == single
+
+
+def _between(low: float, value: float | None, high: float) -> bool:
+    return value is not None and low <= value <= high
+
+
+def number(value: Value) -> float | None:
+    """Return a value as a number; None when it is none, or not finite."""
+    if isinstance(value, str) and not re.fullmatch(_NUMBER, value.strip()):
+        return None
+    found = float(value)
+    return found if math.isfinite(found) else None
+
+
+def _temporal_test(vr: str, key: str) -> Callable[[Value], bool]:
+    text = key.strip()
+    if _TEMPORAL[vr].fullmatch(text):
+        wanted = _span(vr, text)
+        # 1030 means the whole minute (PS3.5 6.2, TM), so spans that overlap match.
+        return lambda value: _overlap(_span_or_none(vr, value), wanted)
+    match = _TEMPORAL_RANGE[vr].fullmatch(text)
+    ends = (match[1], match[2]) if match else (None, None)
+    if ends == (None, None) or not all(end is None or _TEMPORAL[vr].fullmatch(end) for end in ends):
+        raise QueryKeyError(f"a key of VR {vr} is neither a single value nor a range")
+    low = _span(vr, ends[0])[0] if ends[0] else ""
+    high = _span(vr, ends[1])[1] if ends[1] else "~"
+    return lambda value: _overlap(_span_or_none(vr, value), (low, high))
+
+
+def _span_or_none(vr: str, value: Value) -> tuple[str, str] | None:
+    text = str(value).strip()
+    return _span(vr, text) if _TEMPORAL[vr].fullmatch(text) else None
+
+
+def _span(vr: str, text: str) -> tuple[str, str]:
+    """Return the first and last moment that `text` stands for, in digits that sort.
+
+    The zone of a DT is not taken into account: keys and values of one archive share theirs.
+    """
+    digits = re.sub(r"[+-]\d{4}$", "", text) if vr == "DT" else text
+    digits = digits.replace(".", "").replace(":", "")
+    full = {"DA": 8, "TM": 12, "DT": 20}[vr]
+    return digits.ljust(full, "0"), digits.ljust(full, "9")
+
+
+def _overlap(span: tuple[str, str] | None, wanted: tuple[str, str]) -> bool:
+    return span is not None and span[0] <= wanted[1] and wanted[0] <= span[1]
+
+
+def _folded(vr: str, text: str) -> str:
+    """Return `text` without the spaces that do not count; names also without their case."""
+    stripped = text.rstrip("\0 ") if vr in _SINGLE_TEXT else text.strip("\0 ")
+    # PS3.4 C.2.2.2.1: names may be matched without regard to case.
+    return stripped.casefold() if vr == "PN" else stripped

@@ -1,0 +1,290 @@
+"""Orders of a person to the spool: try deliveries again, or give them up.
+
+`atlas-node queue retry` and `drop` call `give_order`. While the node runs, the order is a file in
+``orders/`` that the forwarder of the partition carries out and answers by another; a file gets its
+name when it is complete, and an order keeps it until it is answered, so that nothing is lost when
+either side is killed. While the node is stopped, the order is carried out here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from atlas_node.config import SpoolSettings
+from atlas_node.errors import SpoolError
+from atlas_node.spool.doorbell import Doorbell
+from atlas_node.spool.entry import Entry, Recipient
+from atlas_node.spool.listing import is_identifier
+from atlas_node.spool.lock import FolderLock, unusable
+from atlas_node.spool.occupancy import Occupancy
+from atlas_node.spool.partition import JOURNAL_SUFFIX, partitions
+from atlas_node.spool.spool import Spool
+
+ORDERS_FOLDER: Final = "orders"
+DROPPED_BY_ORDER: Final = "dropped by order"
+
+_ORDER: Final = ".order"
+_ANSWER: Final = ".answer"
+_LOOK_EVERY: Final = 0.05
+_AFTER_ERROR: Final = 5.0
+_FORGOTTEN_AFTER: Final = 3600.0
+
+Target = tuple[str, str]
+"""Identifier of an object and name of a destination: one delivery."""
+
+FindRecipients = Callable[[Entry, memoryview], Sequence[Recipient]]
+"""Says where an object goes by the routes now in force."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Action(StrEnum):
+    """What is to be done with a delivery."""
+
+    RETRY = "retry"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A delivery for which an order was not carried out."""
+
+    object_id: str
+    destination: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an order.
+
+    Attributes
+    ----------
+    done : int
+        Deliveries for which it was carried out.
+    refused : tuple of Refusal
+    unanswered : int
+        Deliveries for which the node has not answered yet; the order stands.
+    """
+
+    done: int
+    refused: tuple[Refusal, ...] = ()
+    unanswered: int = 0
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(
+            self.done + other.done,
+            self.refused + other.refused,
+            self.unanswered + other.unanswered,
+        )
+
+
+def give_order(
+    settings: SpoolSettings,
+    action: Action,
+    targets: Iterable[Target],
+    find_recipients: FindRecipients,
+    timeout: float = 30.0,
+) -> Outcome:
+    """Have an order carried out, whether the node runs or not.
+
+    Parameters
+    ----------
+    settings : SpoolSettings
+    action : Action
+    targets : iterable of Target
+    find_recipients : callable
+        For objects that no route matched when they came.
+    timeout : float
+        Seconds to wait for the answer of a running node.
+
+    Raises
+    ------
+    SpoolError
+        When the spool cannot be used.
+    """
+    parts, outcome = _by_partition(settings.path, targets)
+    try:
+        lock = FolderLock(settings.path)
+    except SpoolError:
+        return outcome + _ask(settings.path, action, parts, timeout)
+    try:
+        for partition, wanted in parts.items():
+            outcome += _carry_out_here(settings, partition, action, wanted, find_recipients)
+    finally:
+        lock.close()
+    return outcome
+
+
+class OrderDesk:
+    """Carries out the orders for one partition; the thread that listens asks it now and then.
+
+    Parameters
+    ----------
+    spool : Spool
+    folder : Path
+        Of the whole spool.
+    partition : int
+    find_recipients : callable
+    """
+
+    def __init__(
+        self, spool: Spool, folder: Path, partition: int, find_recipients: FindRecipients
+    ) -> None:
+        self._spool = spool
+        self._folder = folder / ORDERS_FOLDER
+        self._mine = f"{partition}-"
+        self._find_recipients = find_recipients
+        self._not_before = 0.0
+
+    def look(self) -> None:
+        """Carry out and answer what has been ordered; an order that is no order is removed."""
+        if time.monotonic() < self._not_before:
+            return
+        try:
+            found = sorted(it for it in self._folder.iterdir() if it.name.startswith(self._mine))
+        except OSError:
+            return
+        for path in found:
+            try:
+                if path.suffix == _ORDER:
+                    self._answer(path)
+                elif path.stat().st_mtime < time.time() - _FORGOTTEN_AFTER:
+                    path.unlink()
+            except OSError as error:
+                _logger.error("the order %s waits: %s", path.name, error)
+                self._not_before = time.monotonic() + _AFTER_ERROR
+
+    def _answer(self, path: Path) -> None:
+        try:
+            order = json.loads(path.read_bytes())
+            action = Action(order["action"])
+            targets = [(str(object_id), str(name)) for object_id, name in order["targets"]]
+        except (ValueError, KeyError, TypeError) as error:
+            _logger.error("%s is no order and is removed: %s", path.name, error)
+            path.unlink()
+            return
+        outcome = carry_out(self._spool, action, targets, self._find_recipients)
+        refused = [[it.object_id, it.destination, it.reason] for it in outcome.refused]
+        _write(path.with_suffix(_ANSWER), {"done": outcome.done, "refused": refused})
+        path.unlink()
+        _logger.info("%s by order: %d deliveries, refused %d", action, outcome.done, len(refused))
+
+
+def carry_out(
+    spool: Spool, action: Action, targets: Iterable[Target], find_recipients: FindRecipients
+) -> Outcome:
+    """Carry out an order in the process that has the partition, as far as it can be."""
+    done, refused = 0, []
+    for object_id, destination in targets:
+        try:
+            if action is Action.DROP:
+                reason = spool.drop(object_id, destination, DROPPED_BY_ORDER)
+            else:
+                reason = _retry(spool, object_id, destination, find_recipients)
+        except SpoolError as error:
+            reason = str(error)
+        if reason:
+            refused.append(Refusal(object_id, destination, reason))
+        else:
+            done += 1
+    return Outcome(done, tuple(refused))
+
+
+def _retry(spool: Spool, object_id: str, destination: str, find_recipients: FindRecipients) -> str:
+    entry = spool.entry(object_id)
+    recipients = entry.recipients if entry else ()
+    if entry is None or not any(it.destination == destination and it.refusal for it in recipients):
+        return spool.retry(object_id, destination)
+    found = [it for it in find_recipients(entry, spool.read(entry)) if not it.refusal]
+    if not found:
+        return "no route matches the object"
+    spool.add_recipients(object_id, found)
+    names = ", ".join(it.destination for it in found)
+    return spool.drop(object_id, destination, f"routed again: {names}")
+
+
+def _by_partition(
+    spool: Path, targets: Iterable[Target]
+) -> tuple[dict[int, list[Target]], Outcome]:
+    """Find the partition of each object."""
+    folders = partitions(spool)
+    parts: dict[int, list[Target]] = {}
+    outcome = Outcome(0)
+    for object_id, destination in targets:
+        for number, folder in folders.items():
+            if is_identifier(object_id) and (folder / (object_id + JOURNAL_SUFFIX)).exists():
+                parts.setdefault(number, []).append((object_id, destination))
+                break
+        else:
+            outcome += Outcome(0, (Refusal(object_id, destination, "it is not in the spool"),))
+    return parts, outcome
+
+
+def _carry_out_here(
+    settings: SpoolSettings,
+    partition: int,
+    action: Action,
+    targets: Sequence[Target],
+    find_recipients: FindRecipients,
+) -> Outcome:
+    occupancy, doorbell = Occupancy(partition + 1), Doorbell()
+    try:
+        spool = Spool(settings, partition, occupancy, doorbell)
+        try:
+            return carry_out(spool, action, targets, find_recipients)
+        finally:
+            spool.close()
+    finally:
+        doorbell.close()
+        occupancy.close()
+
+
+def _ask(spool: Path, action: Action, parts: dict[int, list[Target]], timeout: float) -> Outcome:
+    """Write an order for each partition and wait for the answers."""
+    folder = spool / ORDERS_FOLDER
+    token = f"{time.time_ns():016x}{secrets.token_hex(4)}"
+    waiting: dict[Path, int] = {}
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for partition, targets in parts.items():
+            path = folder / f"{partition}-{token}{_ORDER}"
+            _write(path, {"action": action, "targets": targets})
+            waiting[path.with_suffix(_ANSWER)] = len(targets)
+        outcome = Outcome(0)
+        give_up = time.monotonic() + timeout
+        while waiting and time.monotonic() < give_up:
+            time.sleep(_LOOK_EVERY)
+            for answer in [it for it in waiting if it.exists()]:
+                said = json.loads(answer.read_bytes())
+                refused = tuple(Refusal(*map(str, it)) for it in said["refused"])
+                outcome += Outcome(int(said["done"]), refused)
+                answer.unlink()
+                del waiting[answer]
+    except OSError as error:
+        raise SpoolError(unusable(folder, error)) from error
+    return outcome + Outcome(0, (), sum(waiting.values()))
+
+
+def _write(path: Path, value: object) -> None:
+    """Write a file that has its name only when it is complete."""
+    part = path.with_suffix(".part")
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(file, "wb") as opened:
+            opened.write(json.dumps(value).encode("ascii"))
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise

@@ -1,0 +1,183 @@
+"""Destinations that fail in every way: what each of them missed reaches it when it is well again.
+
+One node has all of them at once and sends every object to each, so the one that is well shows
+that none holds up another.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.fault.destination import Answer, Arrival, Destination, Late, Misdeed
+from tests.fault.ledger import Ledger, Sample, Scanners, sample
+from tests.fault.nodes import NodeProcess, seeds
+
+OBJECTS = 60
+RETRY = {"first_delay": 0.1, "max_delay": 0.5, "max_tries": 4}
+ANSWER_WITHIN = 1.0
+
+
+def first_time(reaction: Callable[[], Answer], share: float, chance: random.Random):
+    """React so to a share of the objects, and only the first time that each of them comes."""
+    met: set[str] = set()
+
+    def answer(arrival: Arrival) -> Answer:
+        if arrival.uid in met or chance.random() > share:
+            return 0x0000
+        met.add(arrival.uid)
+        return reaction()
+
+    return answer
+
+
+def breaks_off(chance: random.Random):
+    """End the association in the middle of some objects, the first time that each comes."""
+    met: set[str] = set()
+
+    def during(arrival: Arrival) -> Misdeed | None:
+        if arrival.uid in met or chance.random() > 0.1:
+            return None
+        met.add(arrival.uid)
+        return chance.choice((Misdeed.ABORT, Misdeed.CLOSE, Misdeed.RESET))
+
+    return during
+
+
+class Hospital:
+    """Destinations by what is wrong with them, each with its own judge's view of one ledger."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.all = {
+            name: Destination()
+            for name in (
+                "well",
+                "down",
+                "rejecting",
+                "breaking",
+                "ending",
+                "full",
+                "late",
+                "warning",
+            )
+        }
+        self.all["rejecting"].rejects = True
+        self.all["breaking"].during = breaks_off(chance)
+        misdeeds = (Misdeed.ABORT, Misdeed.CLOSE, Misdeed.RESET)
+        self.all["ending"].answer = first_time(lambda: chance.choice(misdeeds), 0.15, chance)
+        self.all["full"].answer = first_time(lambda: 0xA700, 0.3, chance)
+        late = first_time(lambda: Late(2 * ANSWER_WITHIN), 0.04, chance)
+        self.all["late"].answer = late
+        self.all["warning"].answer = lambda arrival: chance.choice((0, 0xB000, 0xB006, 0xB007))
+
+    def open(self) -> None:
+        for name, destination in self.all.items():
+            if name != "down":
+                destination.start()
+
+    def heal(self) -> None:
+        self.all["down"].start()
+        self.all["rejecting"].rejects = False
+
+
+@pytest.fixture
+def hospital(request) -> Iterator[Hospital]:
+    one = Hospital(random.Random(request.node.callspec.params["seed"]))
+    one.open()
+    yield one
+    for destination in one.all.values():
+        destination.stop()
+
+
+@pytest.mark.parametrize("seed", seeds(2))
+def test_each_destination_gets_everything_whatever_befell_it(seed, hospital, tmp_path):
+    ports = {name: destination.port for name, destination in hospital.all.items()}
+    timeouts = {"dimse": ANSWER_WITHIN, "network": 5, "connect": 1, "acse": 5, "drain": 5}
+    chance, ledger = random.Random(seed), Ledger()
+    objects = [sample(n, chance.choice((2048, 300_000)), series=n % 5) for n in range(OBJECTS)]
+    with NodeProcess(tmp_path, ports, node={"timeouts": timeouts}) as node:
+        for destination in node.config["destinations"]:
+            destination["retry"] = RETRY
+        node.write_config()
+        node.kill()
+        node.start()
+        with Scanners(node.port, ledger, (objects[0::2], objects[1::2])):
+            pass
+        assert ledger.answered == OBJECTS
+        # Nothing of what ails the others holds it up: it has all while they have not.
+        assert hospital.all["well"].wait(lambda it: it.stored() == OBJECTS)
+        assert not hospital.all["down"].objects
+        assert not hospital.all["rejecting"].objects
+        hospital.heal()
+        for name, destination in hospital.all.items():
+            print(f"{name}: ", end="")
+            tally = ledger.settle(node, destination, name)
+            assert tally.dead == 0
+        assert hospital.all["well"].stored() == OBJECTS
+        node.wait_until(lambda: not node.spooled())
+
+
+def series_of(objects: list[Sample]) -> dict[str, int]:
+    return {one.uid: number % 3 for number, one in enumerate(objects)}
+
+
+@pytest.mark.parametrize("seed", seeds(1))
+def test_a_series_arrives_in_its_order_although_some_objects_fail_at_first(seed, tmp_path):
+    chance, ledger = random.Random(seed), Ledger()
+    objects = [sample(n, series=n % 3) for n in range(OBJECTS)]
+    with Destination() as pacs:
+        pacs.answer = first_time(lambda: chance.choice((0xA700, 0xC000)), 0.2, chance)
+        with NodeProcess(tmp_path, {"pacs": pacs.port}, node={"workers": 1}) as node:
+            ledger.scan(node.port, objects)
+            tally = ledger.settle(node, pacs)
+    assert tally.delivered == OBJECTS
+    arrived = defaultdict(list)
+    series = series_of(objects)
+    for uid in pacs.arrived:
+        arrived[series[uid]].append(uid)
+    for number in range(3):
+        assert arrived[number] == [it.uid for it in objects[number::3]]
+
+
+def test_what_is_refused_for_good_is_dead_with_the_reason_and_holds_up_nothing(tmp_path):
+    ledger = Ledger()
+    objects = [sample(n, series=n) for n in range(OBJECTS)]
+    bad = {one.uid for one in objects[::10]}
+    with Destination() as pacs, Destination() as choosy:
+        pacs.answer = lambda arrival: 0xA900 if arrival.uid in bad else 0x0000
+        choosy.refuses = True
+        with NodeProcess(tmp_path, {"pacs": pacs.port, "choosy": choosy.port}) as node:
+            for destination in node.config["destinations"]:
+                destination["retry"] = RETRY
+            node.write_config()
+            node.kill()
+            node.start()
+            ledger.scan(node.port, objects)
+            tally = ledger.settle(node, pacs, timeout=20)
+            assert (tally.delivered, tally.dead) == (OBJECTS - len(bad), len(bad))
+            node.wait_until(lambda: len(node.dead("choosy")) == OBJECTS)
+            dead = [it for it in node.queue() if it["status"] == "dead"]
+    reasons = {(it["destination"], it["detail"]) for it in dead}
+    assert {name for name, _ in reasons} == {"pacs", "choosy"}
+    assert all("0xA900" in said for name, said in reasons if name == "pacs")
+
+
+def test_a_destination_that_never_answers_takes_only_its_own_objects(tmp_path):
+    ledger, objects = Ledger(), [sample(n) for n in range(30)]
+    with ExitStack() as stack:
+        pacs, silent = (stack.enter_context(Destination()) for _ in range(2))
+        healed = threading.Event()
+        silent.during = lambda arrival: None if healed.is_set() else Misdeed.SILENCE
+        ports = {"pacs": pacs.port, "silent": silent.port}
+        timeouts = {"dimse": 1, "network": 1}
+        node = stack.enter_context(NodeProcess(tmp_path, ports, node={"timeouts": timeouts}))
+        ledger.scan(node.port, objects)
+        assert ledger.settle(node, pacs).delivered == len(objects)
+        assert not silent.objects
+        healed.set()
+        assert ledger.settle(node, silent, "silent").lost == 0

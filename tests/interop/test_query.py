@@ -1,0 +1,317 @@
+"""Queries through the node to archives of other projects, by programs of other projects.
+
+What comes through the node is what comes without it, but for the private elements.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+
+import pydicom.config
+import pytest
+from pydicom import dcmread, dcmwrite
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage
+from pynetdicom import AE
+from pynetdicom.sop_class import (
+    StudyRootQueryRetrieveInformationModelFind as StudyRootFind,
+)
+
+from tests.archives import Archive, Dcmqrscp, Orthanc
+from tests.fault.nodes import NodeProcess
+from tests.fault.pacs import free_port
+from tests.peers import environment, program, scans
+from tests.scanner import EXPLICIT, IMPLICIT
+from tests.unit.dimse.relay.queries import B_VALUE, MR_HEADER, decoded, encoded, keys
+from tests.upstream import PENDING, Asked, Pause, Reply, Upstream
+from tests.workstation import PATIENT_ROOT, STUDY_ROOT, WORKLIST, Workstation
+
+SUCCESS = 0x0000
+CALLERS = dict.fromkeys(("ATLAS", "WORKSTATION", "FINDSCU", "GDCMSCU"), ("127.0.0.1", 1))
+B_VALUES = (0, 50, 1000)
+
+
+def images() -> list[Dataset]:
+    """Return real objects in uncompressed transfer syntaxes, each of them once."""
+    found = {}
+    for path in scans():
+        try:
+            ds = dcmread(path)
+        except Exception:
+            continue
+        syntax = ds.file_meta.get("TransferSyntaxUID")
+        if syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian) and "SOPInstanceUID" in ds:
+            found[ds.SOPInstanceUID] = ds
+    return [*found.values()][:40]
+
+
+def diffusion(number: int, b_value: int) -> Dataset:
+    """Return an MR image whose b-value an archive has as UN."""
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = MRImageStorage
+    uid = f"2.25.99{number}"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = f"{uid}.1.1"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = uid, f"{uid}.1"
+    ds.PatientID, ds.PatientName = f"DIFFUSION{number}", f"Diffusion^{number}"
+    ds.StudyDate, ds.StudyTime, ds.AccessionNumber, ds.StudyID = "20260101", "120000", "", "1"
+    ds.Modality, ds.SeriesNumber, ds.InstanceNumber = "MR", "1", "1"
+    ds.PatientBirthDate, ds.PatientSex, ds.ReferringPhysicianName = "", "", ""
+    ds.add_new(0x00190010, "LO", MR_HEADER)
+    text = str(b_value).encode()
+    ds.add_new(B_VALUE, "UN", text + b" " * (len(text) & 1))
+    return ds
+
+
+@pytest.fixture(scope="module", params=["Orthanc", "dcmqrscp"])
+def archive(request, tmp_path_factory) -> Iterator[Archive]:
+    folder = tmp_path_factory.mktemp("archive") / "it"
+    kind = {"Orthanc": Orthanc, "dcmqrscp": Dcmqrscp}[request.param]
+    with kind(folder, "ARCHIVE", CALLERS) as running:
+        running.fill(images())
+        running.fill(diffusion(number, b) for number, b in enumerate(B_VALUES))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def node(archive, tmp_path_factory) -> Iterator[NodeProcess]:
+    with NodeProcess(tmp_path_factory.mktemp("node"), {}, upstreams=[archive.upstream()]) as run:
+        yield run
+
+
+QUERIES = {
+    "all studies": (STUDY_ROOT, keys(StudyInstanceUID="", PatientName="", StudyDate="")),
+    "a name with a wildcard": (STUDY_ROOT, keys(StudyInstanceUID="", PatientName="D*")),
+    "a range of dates": (STUDY_ROOT, keys(StudyInstanceUID="", StudyDate="20000101-20301231")),
+    "what archives may not support": (
+        STUDY_ROOT,
+        keys(StudyInstanceUID="", ModalitiesInStudy="MR", NumberOfStudyRelatedInstances=""),
+    ),
+    "patients": (PATIENT_ROOT, keys("PATIENT", PatientID="", PatientName="")),
+    "series": (STUDY_ROOT, keys("SERIES", StudyInstanceUID="2.25.990", SeriesInstanceUID="")),
+    "nothing": (STUDY_ROOT, keys(StudyInstanceUID="1.2.3.4.5.6.7")),
+    "an invalid level": (STUDY_ROOT, keys("STUDY", PatientID="?*?")),
+}
+
+
+def asked(port: int, called: str, sop_class: str, query: Dataset, syntax: str):
+    contexts = [(sop_class, (syntax,))]
+    with Workstation(port, contexts, called=called) as workstation:
+        found = workstation.find(encoded(query, syntax), sop_class)
+        workstation.release()
+    return [it.status for it in found[-1:]], sorted((it.status, it.identifier) for it in found)
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
+@pytest.mark.parametrize("query", QUERIES)
+def test_results_are_the_same_with_the_node_and_without(archive, node, query, syntax):
+    sop_class, identifier = QUERIES[query]
+    direct = asked(archive.port, "ARCHIVE", sop_class, identifier, syntax)
+    through = asked(node.port, "ATLAS", sop_class, identifier, syntax)
+    assert without_titles(through) == without_titles(direct)
+
+
+def without_titles(found):
+    """Leave out Retrieve AE Title (0008,0054), which some archives set to who was called."""
+    statuses, responses = found
+    return statuses, [
+        (status, re.sub(rb"\x08\x00\x54\x00(AE..|....)(ATLAS|ARCHIVE) ?", b"", data, flags=re.S))
+        for status, data in responses
+    ]
+
+
+def findscu(port: int, called: str, *arguments: str) -> list[str]:
+    """Return the lines of the responses that DCMTK's findscu shows."""
+    command = [program("findscu"), "-v", "-aec", called, *arguments, "127.0.0.1", str(port)]
+    done = subprocess.run(command, capture_output=True, check=True, env=environment())
+    lines = (done.stdout + done.stderr).decode("latin-1").splitlines()
+    shown = [
+        it[3:] for it in lines if re.match(r"[IW]: (\(....,....\)|Find Response|Received)", it)
+    ]
+    return [it for it in shown if "(0008,0054)" not in it]
+
+
+def test_findscu_gets_what_it_gets_without_the_node(archive, node):
+    query = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "-k", "PatientName")
+    through = findscu(node.port, "ATLAS", *query)
+    assert sorted(through) == sorted(findscu(archive.port, "ARCHIVE", *query))
+    assert sum("(0020,000d)" in it for it in through) > 10
+
+
+def test_findscu_cancels(tmp_path):
+    def endless(asked: Asked):
+        while not asked.cancelled():
+            yield Reply(PENDING, encoded(keys(StudyInstanceUID="1.2.3")))
+            yield Pause(0.01)
+        yield Reply(0xFE00)
+
+    with (
+        Upstream(endless) as upstream,
+        NodeProcess(tmp_path, {}, upstreams=[upstream.entry()]) as node,
+    ):
+        query = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "--cancel", "3")
+        command = [program("findscu"), "-d", "-aec", "ATLAS", *query, "127.0.0.1", str(node.port)]
+        done = subprocess.run(
+            command, capture_output=True, check=False, env=environment(), timeout=20
+        )
+    said = (done.stdout + done.stderr).decode("latin-1").lower()
+    assert "0xfe00" in said, said[-2000:]
+    assert said.count("0xff00") < 20
+
+
+def gdcmscu(port: int, called: str) -> list[str]:
+    """Return the statuses and the last words of GDCM's query.
+
+    Its version 3.0.21 aborts in its own handling of A-RELEASE-RP, whoever sends that, before it
+    prints what was found; so its trace is looked at.
+    """
+    command = [
+        program("gdcmscu"), "-D", "--find", "--studyroot", "--study", "--aetitle", "GDCMSCU",
+        "--call", called, "--key", "20,d=", "--key", "10,10=D*", "127.0.0.1", str(port),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, check=False, env=environment())
+    lines = (done.stdout + done.stderr).decode("latin-1").splitlines()
+    return [it for it in lines if it.startswith(("(0000,0900)", "C-Find was"))]
+
+
+def test_gdcmscu_gets_what_it_gets_without_the_node(archive, node):
+    through = gdcmscu(node.port, "ATLAS")
+    assert through == gdcmscu(archive.port, "ARCHIVE")
+    assert through[-1] == "C-Find was successful."
+    assert sum("65280" in it for it in through) >= len(B_VALUES)
+
+
+def test_pynetdicom_gets_what_it_gets_without_the_node(archive, node):
+    def found(port: int, called: str) -> list[str]:
+        ae = AE("WORKSTATION")
+        ae.add_requested_context(StudyRootFind)
+        assoc = ae.associate("127.0.0.1", port, ae_title=called)
+        assert assoc.is_established
+        responses = list(assoc.send_c_find(keys(StudyInstanceUID="", StudyDate=""), StudyRootFind))
+        assoc.release()
+        assert responses[-1][0].Status == SUCCESS
+        return sorted(str(ds.StudyInstanceUID) for _, ds in responses if ds is not None)
+
+    assert found(node.port, "ATLAS") == found(archive.port, "ARCHIVE")
+
+
+class TestPrivateKeys:
+    """A query for images by their b-value, to an archive that may not know it."""
+
+    @pytest.mark.parametrize("dictionary", [None, {"0019,100c": ["IS", "B", 1, 1, MR_HEADER]}])
+    def test_orthanc_is_asked_for_one_with_its_vr(self, tmp_path, dictionary):
+        with Orthanc(tmp_path / "orthanc", "ARCHIVE", CALLERS, dictionary) as archive:
+            archive.fill(diffusion(number, b) for number, b in enumerate(B_VALUES))
+            (tmp_path / "node").mkdir()
+            with NodeProcess(tmp_path / "node", {}, upstreams=[archive.upstream()]) as node:
+                query = keys("IMAGE", StudyInstanceUID="2.25.992", SeriesInstanceUID="2.25.992.1")
+                query.SOPInstanceUID = ""
+                query.add_new(0x00190010, "LO", MR_HEADER)
+                query.add_new(B_VALUE, "UN", b"")
+                with Workstation(node.port) as workstation:
+                    found = workstation.find(encoded(query))
+        assert found[-1].status == SUCCESS
+        [image] = [decoded(it.identifier) for it in found[:-1]]
+        if B_VALUE in image:
+            assert image.get_item(B_VALUE).VR == "IS"
+
+    @pytest.mark.parametrize("kind", [Orthanc, Dcmqrscp])
+    def test_the_index_answers_where_the_archive_cannot(self, tmp_path, kind):
+        (tmp_path / "node").mkdir()
+        index = [{"creator": MR_HEADER, "group": "0019", "element": "xx0c", "level": "image"}]
+        with kind(tmp_path / "archive", "ARCHIVE", CALLERS) as archive:
+            node = NodeProcess(
+                tmp_path / "node",
+                {"archive": archive.port},
+                upstreams=[archive.upstream()],
+                query={"index": index},
+            )
+            with node:
+                self.send(node, [diffusion(number, b) for number, b in enumerate(B_VALUES)])
+                for asked_for, studies in (
+                    ("1000", ["2.25.992"]),
+                    ("10-100", ["2.25.991"]),
+                    ("", ["2.25.990", "2.25.991", "2.25.992"]),
+                    ("7", []),
+                ):
+                    assert self.studies_with(node, asked_for) == studies
+
+    def studies_with(self, node: NodeProcess, b_value: str) -> list[str]:
+        # findscu takes the value of a private key for bytes in hexadecimal.
+        value = "\\".join(f"{byte:02x}" for byte in b_value.encode())
+        arguments = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID"]
+        arguments += ["-k", f"0019,0010={MR_HEADER}", "-k", f"0019,100c={value}"]
+        text = "\n".join(findscu(node.port, "ATLAS", *arguments)).partition("Find Response")[2]
+        found = sorted(re.findall(r"\(0020,000d\) UI \[([\d.]+)", text))
+        assert len(re.findall(r"\(0019,100c\) IS", text)) == len(found)
+        return found
+
+    def send(self, node: NodeProcess, objects: Sequence[Dataset]) -> None:
+        ae = AE("SCANNER")
+        ae.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
+        assoc = ae.associate("127.0.0.1", node.port, ae_title="ATLAS")
+        for ds in objects:
+            assert assoc.send_c_store(ds).Status == SUCCESS
+        assoc.release()
+        node.wait_until(lambda: not node.queue())
+
+
+class TestWorklist:
+    @pytest.fixture
+    def worklists(self, tmp_path) -> Iterator[int]:
+        folder = tmp_path / "worklists" / "WLM"
+        folder.mkdir(parents=True)
+        (folder / "lockfile").touch()
+        for number in range(3):
+            dcmwrite(folder / f"{number}.wl", worklist_item(number), enforce_file_format=True)
+        port = free_port()
+        process = subprocess.Popen(
+            [program("wlmscpfs"), "-dfp", folder.parent, "-dfr", str(port)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(),
+        )  # fmt: skip
+        yield port
+        process.kill()
+        process.wait(10)
+
+    def test_items_come_through_with_their_private_elements(self, tmp_path, worklists):
+        (tmp_path / "node").mkdir()
+        entry = {"name": "ris", "ae_title": "WLM", "host": "127.0.0.1", "port": worklists}
+        query = Dataset()
+        query.PatientName = ""
+        step = Dataset()
+        step.Modality, step.ScheduledProcedureStepStartDate = "MR", "20260101-20260102"
+        query.ScheduledProcedureStepSequence = [step]
+        with NodeProcess(tmp_path / "node", {}, upstreams=[entry]) as node:
+            direct = asked(worklists, "WLM", WORKLIST, query, EXPLICIT)
+            through = asked(node.port, "ATLAS", WORKLIST, query, EXPLICIT)
+        assert through == direct
+        assert len(through[1]) == 3, "two items, and the final response"
+
+
+def worklist_item(number: int) -> Dataset:
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = WORKLIST
+    ds.file_meta.MediaStorageSOPInstanceUID = f"2.25.88{number}"
+    ds.PatientName, ds.PatientID = f"Work^{number}", f"W{number}"
+    ds.PatientBirthDate, ds.PatientSex, ds.AccessionNumber = "19700101", "O", f"A{number}"
+    ds.StudyInstanceUID, ds.RequestedProcedureID = f"2.25.77{number}", f"R{number}"
+    ds.RequestedProcedureDescription = "MR head"
+    step = Dataset()
+    step.Modality, step.ScheduledStationAETitle = "MR", "MR1"
+    step.ScheduledProcedureStepStartDate = f"2026010{number + 1}"
+    step.ScheduledProcedureStepStartTime, step.ScheduledProcedureStepID = "0900", f"S{number}"
+    step.ScheduledProcedureStepDescription = "head"
+    step.ScheduledPerformingPhysicianName = "A^B"
+    ds.ScheduledProcedureStepSequence = [step]
+    return ds
+
+
+@pytest.fixture(autouse=True)
+def keep_unknown(monkeypatch):
+    """Keep pydicom from putting its own dictionary's VR in the place of UN."""
+    monkeypatch.setattr(pydicom.config, "replace_un_with_known_vr", False)

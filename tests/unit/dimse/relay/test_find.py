@@ -1,0 +1,615 @@
+"""C-FIND through the node: what a workstation gets, and what the upstream is asked."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import time
+
+import pytest
+from pydicom.dataset import Dataset
+
+from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level
+from tests.fault.destination import Misdeed
+from tests.fault.pacs import free_port
+from tests.scanner import EXPLICIT, IMPLICIT
+from tests.unit.dimse.relay.queries import (
+    B_VALUE,
+    CANCELLED,
+    DOES_NOT_MATCH,
+    FF01,
+    MR_HEADER,
+    NOT_AUTHORIZED,
+    SOME_FAILED,
+    SUCCESS,
+    UNABLE,
+    answers,
+    decoded,
+    encoded,
+    keys,
+    pending,
+    statuses,
+    study,
+    study_keys,
+    uids,
+    with_private,
+)
+from tests.upstream import PENDING, Asked, Pause, Reply, Upstream
+from tests.workstation import PATIENT_ROOT, STUDY_ROOT, WORKLIST, Workstation
+
+
+class TestOneUpstream:
+    def test_responses_come_as_the_upstream_gives_them(self, run_node):
+        replies = [pending(1), Reply(FF01, encoded(study(2))), Reply(SUCCESS)]
+        with Upstream(answers(*replies)) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert statuses(found) == [PENDING, FF01, SUCCESS]
+        assert [it.identifier for it in found] == [*(it.identifier for it in replies[:2]), b""]
+
+    def test_the_request_goes_on_as_it_came(self, run_node):
+        keys = encoded(study_keys(PatientName="A*", ModalitiesInStudy="MR"))
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                workstation.ask(keys, message_id=4711)
+                [final] = workstation.responses()
+        [asked] = upstream.requests
+        assert asked.identifier == keys
+        assert asked.command[0x0700] == struct.pack("<H", 2), "the priority"
+        assert asked.command[0x0002].rstrip(b"\0").decode() == STUDY_ROOT
+        assert final.command[0x0120] == struct.pack("<H", 4711), "message ID responded to"
+        assert upstream.called == [("UPSTREAM", "ATLAS")]
+
+    def test_one_association_serves_several_requests(self, run_node):
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                for _ in range(3):
+                    assert statuses(workstation.find(encoded(study_keys()))) == [PENDING, SUCCESS]
+        assert len(upstream.proposed) == 1
+        assert len(upstream.requests) == 3
+
+    def test_requests_that_come_at_once_are_answered_one_after_the_other(self, run_node):
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                workstation.ask(encoded(study_keys()), message_id=1)
+                workstation.ask(encoded(study_keys()), message_id=2)
+                found = [workstation.next_response() for _ in range(4)]
+        assert [struct.unpack("<H", it.command[0x0120])[0] for it in found] == [1, 1, 2, 2]
+
+    def test_a_failure_passes_with_its_comment_and_offending_element(self, run_node):
+        offending = (0x0901, "\x10\x00\x20\x00")
+        refusal = Reply(0xA700, None, ((0x0902, "no more memory"), offending))
+        with Upstream(answers(pending(1), refusal)) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert statuses(found) == [PENDING, 0xA700]
+        assert found[-1].comment == "no more memory"
+        assert found[-1].command[0x0901] == b"\x10\x00\x20\x00"
+
+    def test_a_caller_with_implicit_vr_alone_gets_implicit_vr(self, run_node):
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port, [(STUDY_ROOT, (IMPLICIT,))]) as workstation:
+                found = workstation.find(encoded(study_keys(), IMPLICIT))
+        assert found[0].identifier == encoded(study(1), IMPLICIT)
+        assert upstream.requests[0].syntax == EXPLICIT
+        assert upstream.requests[0].identifier == encoded(study_keys())
+
+    def test_an_upstream_with_implicit_vr_alone_is_understood(self, run_node):
+        reply = Reply(PENDING, encoded(study(1), IMPLICIT))
+        with Upstream(answers(reply, Reply(SUCCESS))) as upstream:
+            upstream.syntaxes = (IMPLICIT,)
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert found[0].identifier == encoded(study(1))
+
+    def test_a_response_without_an_identifier_passes(self, run_node):
+        with Upstream(answers(Reply(PENDING), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert statuses(found) == [PENDING, SUCCESS]
+
+    def test_a_response_that_cannot_be_read_passes_unchanged(self, run_node):
+        damaged = encoded(study(1))[:-3]
+        with Upstream(answers(Reply(PENDING, damaged), pending(2), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert statuses(found) == [PENDING, PENDING, SUCCESS]
+        assert found[0].identifier == damaged
+
+    def test_one_that_cannot_be_encoded_for_the_caller_is_reported(self, run_node, caplog):
+        damaged = b"\x08\x00\x05\x00XX\xff\xff" + encoded(study(1))
+        with Upstream(answers(Reply(PENDING, damaged), pending(2), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with (
+                caplog.at_level(logging.WARNING),
+                Workstation(node.port, [(STUDY_ROOT, (IMPLICIT,))]) as workstation,
+            ):
+                found = workstation.find(encoded(study_keys(), IMPLICIT))
+        assert statuses(found) == [PENDING, SOME_FAILED]
+        assert found[-1].comment == "1 responses could not be passed on"
+        assert "is not passed on" in caplog.text
+
+    def test_ten_thousand_responses_stream(self, run_node):
+        replies = [pending(number) for number in range(100)]
+
+        def script(asked: Asked):
+            for _ in range(100):
+                yield from replies
+            yield Reply(SUCCESS)
+
+        with Upstream(script) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                workstation.ask(encoded(study_keys()))
+                count = sum(it.status == PENDING for it in workstation.responses())
+        assert count == 10_000
+
+
+class TestPrivateElements:
+    @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+    def test_a_response_has_the_vr_of_its_private_element(self, run_node, syntax):
+        given = with_private(b"1000", StudyInstanceUID="1.2.1")
+        reply = given if syntax == EXPLICIT else encoded(decoded(given), IMPLICIT)
+        with Upstream(answers(Reply(PENDING, reply), Reply(SUCCESS))) as upstream:
+            upstream.syntaxes = (syntax,)
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert found[0].identifier == with_private(b"1000", "IS", StudyInstanceUID="1.2.1")
+
+    def test_the_policy_observe_changes_nothing(self, run_node):
+        given = with_private(b"1000", StudyInstanceUID="1.2.1")
+        with Upstream(answers(Reply(PENDING, given), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry(), annotate={"policy": "observe"})
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert found[0].identifier == given
+
+    def test_the_policy_describe_adds_no_definitions_to_a_response(self, run_node):
+        given = with_private(b"1000", StudyInstanceUID="1.2.1")
+        with Upstream(answers(Reply(PENDING, given), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry(), annotate={"policy": "describe"})
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert found[0].identifier == with_private(b"1000", "IS", StudyInstanceUID="1.2.1")
+
+    def test_a_key_goes_upstream_with_its_vr(self, run_node):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                assert statuses(workstation.find(with_private(b"1000"))) == [SUCCESS]
+        assert upstream.requests[0].identifier == with_private(b"1000", "IS")
+
+    def test_a_key_gets_its_creator_where_the_dictionary_has_but_one(self, run_node):
+        # (0065,xx0a) is an attribute of one creator alone.
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                workstation.find(with_private(b"", creator=""))
+        asked = decoded(upstream.requests[0].identifier)
+        assert 0x00190010 not in asked, "several creators have (0019,xx0c)"
+
+    def test_a_range_that_its_vr_cannot_hold_is_dropped_and_said(self, run_node):
+        # (0019,xx0a) of Siemens is a US.
+        request = keys()
+        request.add_new(0x00190010, "LO", MR_HEADER)
+        request.add_new(0x0019100A, "UN", b"10-20 ")
+        request.StudyInstanceUID = ""
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(request))
+        assert statuses(found) == [FF01, SUCCESS]
+        asked = decoded(upstream.requests[0].identifier)
+        assert asked.get_item(0x0019100A).VR == "US"
+        assert not asked.get_item(0x0019100A).value
+
+    def test_an_identifier_that_cannot_be_read_is_refused(self, run_node):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(b"\x08\x00\x52\x00CS\xff")
+        assert final.status == DOES_NOT_MATCH
+        assert not upstream.requests
+
+
+@pytest.fixture
+def index(tmp_path):
+    opened = AttributeIndex(f"sqlite:///{tmp_path / 'log.db'}")
+    opened.record(
+        Indexed((f"1.2.{number}", f"1.2.{number}.1", f"1.2.{number}.1.1"), {INDEXED: values})
+        for number, values in enumerate((("IS", [0]), ("IS", [0, 1000]), ("IS", [1000])))
+    )
+    yield opened
+    opened.close()
+
+
+INDEXED = IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE)
+
+
+class TestIndex:
+    def run(self, run_node, index, upstream):
+        return run_node(upstream.entry(), index=index, keys=[INDEXED])
+
+    def test_responses_are_filtered_and_completed(self, run_node, index):
+        replies = [Reply(PENDING, encoded(study(number))) for number in range(4)]
+        with Upstream(answers(*replies, Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port) as workstation:
+                found = workstation.find(with_private(b"1000"))
+        assert statuses(found) == [PENDING, PENDING, SUCCESS]
+        assert uids(found) == ["1.2.1", "1.2.2"]
+        first = decoded(found[0].identifier)
+        assert first.get_item(B_VALUE).VR == "IS"
+        assert first[B_VALUE].value == [0, 1000]
+        assert first[0x00190010].value == MR_HEADER
+
+    def test_the_upstream_is_asked_for_what_matches_and_not_for_the_key(self, run_node, index):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port) as workstation:
+                workstation.find(with_private(b"1000"))
+        asked = decoded(upstream.requests[0].identifier)
+        assert B_VALUE not in asked and 0x00190010 not in asked
+        assert asked.StudyInstanceUID == ["1.2.1", "1.2.2"]
+
+    def test_nothing_is_asked_where_nothing_can_match(self, run_node, index):
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port) as workstation:
+                assert statuses(workstation.find(with_private(b"42"))) == [SUCCESS]
+        assert not upstream.requests
+
+    def test_an_empty_key_only_asks_for_the_value(self, run_node, index):
+        replies = [pending(number) for number in (0, 7)]
+        with Upstream(answers(*replies, Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port, [(STUDY_ROOT, (IMPLICIT,))]) as workstation:
+                request = encoded(decoded(with_private(b"", "IS")), IMPLICIT)
+                found = workstation.find(request)
+        values = [decoded(it.identifier, IMPLICIT).get_item(B_VALUE).value for it in found[:2]]
+        assert values == [b"0 ", b""] or values == [b"0 ", None]
+
+    def test_a_value_that_its_vr_does_not_allow_is_refused(self, run_node, index):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(with_private(b"high"))
+        assert final.status == DOES_NOT_MATCH
+        assert "number" in final.comment
+
+    def test_an_index_that_cannot_be_read_is_said(self, run_node, index, tmp_path):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port) as workstation:
+                index.close()
+                (tmp_path / "log.db").write_bytes(b"no database")
+                [final] = workstation.find(with_private(b"1000"))
+        assert (final.status, final.comment) == (UNABLE, "the index cannot be read")
+
+
+class TestSeveralUpstreams:
+    def test_responses_are_merged_and_each_entity_comes_once(self, run_node):
+        with (
+            Upstream(answers(pending(1), pending(2), Reply(SUCCESS))) as first,
+            Upstream(answers(pending(2), pending(3), Reply(SUCCESS))) as second,
+        ):
+            node = run_node(first.entry("first"), second.entry("second"))
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert sorted(uids(found)) == ["1.2.1", "1.2.2", "1.2.3"]
+        assert found[-1].status == SUCCESS
+
+    def test_one_upstream_may_say_the_same_twice(self, run_node):
+        with Upstream(answers(pending(1), pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                assert len(workstation.find(encoded(study_keys()))) == 3
+
+    def test_patients_are_told_apart_by_their_issuer_too(self, run_node):
+        def patient(issuer: str) -> Reply:
+            return Reply(PENDING, encoded(keys("PATIENT", PatientID="1", IssuerOfPatientID=issuer)))
+
+        with (
+            Upstream(answers(patient("A"), Reply(SUCCESS))) as first,
+            Upstream(answers(patient("A"), patient("B"), Reply(SUCCESS))) as second,
+        ):
+            node = run_node(first.entry("first"), second.entry("second"))
+            with Workstation(node.port, [(PATIENT_ROOT, (EXPLICIT,))]) as workstation:
+                request = encoded(keys("PATIENT", PatientID=""))
+                found = workstation.find(request, PATIENT_ROOT)
+        assert len(found) == 3
+
+    def test_one_that_fails_is_a_warning(self, run_node):
+        failure = Reply(0xA700, None, ((0x0902, "no more memory"),))
+        with (
+            Upstream(answers(pending(1), Reply(SUCCESS))) as first,
+            Upstream(answers(pending(2), failure)) as second,
+        ):
+            node = run_node(first.entry("first"), second.entry("second"))
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert len(uids(found)) == 2
+        assert found[-1].status == SOME_FAILED
+        assert found[-1].comment == "second: no more memory"
+
+    def test_one_that_cannot_be_reached_is_a_warning(self, run_node):
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as first:
+            gone = {**first.entry("gone"), "port": free_port()}
+            node = run_node(first.entry("first"), gone)
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert statuses(found) == [PENDING, SOME_FAILED]
+        assert found[-1].comment.startswith("gone: cannot connect")
+
+    def test_where_all_fail_the_failure_of_the_first_is_passed(self, run_node):
+        with (
+            Upstream(answers(Pause(0.1), Reply(0xA700, None, ((0x0902, "one "),)))) as first,
+            Upstream(answers(Reply(0xC000, None, ((0x0902, "two "),)))) as second,
+        ):
+            node = run_node(first.entry("first"), second.entry("second"))
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(encoded(study_keys()))
+        assert (final.status, final.comment) == (0xA700, "one")
+
+    def test_one_without_the_sop_class_is_left_out(self, run_node):
+        with (
+            Upstream(answers(pending(1), Reply(SUCCESS))) as first,
+            Upstream(answers(Reply(SUCCESS))) as second,
+        ):
+            first.results = {WORKLIST: 3}
+            second.results = {STUDY_ROOT: 3}
+            node = run_node(first.entry("first"), second.entry("second"))
+            contexts = [(STUDY_ROOT, (EXPLICIT,)), (WORKLIST, (EXPLICIT,))]
+            with Workstation(node.port, contexts) as workstation:
+                assert set(workstation.accepted) == {STUDY_ROOT, WORKLIST}
+                assert statuses(workstation.find(encoded(study_keys()))) == [PENDING, SUCCESS]
+                assert statuses(workstation.find(encoded(Dataset()), WORKLIST)) == [SUCCESS]
+        assert len(first.requests) == len(second.requests) == 1
+
+    def test_a_slow_one_does_not_hold_the_other_up(self, run_node):
+        with (
+            Upstream(answers(Pause(1.0), Reply(SUCCESS))) as slow,
+            Upstream(answers(pending(1), Reply(SUCCESS))) as quick,
+        ):
+            node = run_node(slow.entry("slow"), quick.entry("quick"))
+            with Workstation(node.port) as workstation:
+                begun = time.perf_counter()
+                found = workstation.find(encoded(study_keys()))
+        assert found[0].at - begun < 0.8 < found[-1].at - begun
+
+
+class TestCancel:
+    def endless(self, asked: Asked):
+        for number in range(100_000):
+            if asked.cancelled():
+                yield Reply(CANCELLED)
+                return
+            yield pending(number)
+
+    def test_it_is_passed_on_and_ends_the_query(self, run_node):
+        with Upstream(self.endless) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                workstation.ask(encoded(study_keys()), message_id=9)
+                workstation.next_response()
+                workstation.cancel(9)
+                found = list(workstation.responses())
+                assert found[-1].status == CANCELLED
+                upstream.script = answers(pending(1), Reply(SUCCESS))
+                assert statuses(workstation.find(encoded(study_keys()))) == [PENDING, SUCCESS]
+        assert len(upstream.proposed) == 1
+
+    def test_one_of_another_request_is_none(self, run_node):
+        with Upstream(answers(pending(1), Pause(0.3), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                workstation.ask(encoded(study_keys()), message_id=1)
+                workstation.next_response()
+                workstation.cancel(2)
+                assert statuses(workstation.responses()) == [SUCCESS]
+
+    def test_all_upstreams_are_told(self, run_node):
+        with Upstream(self.endless) as first, Upstream(self.endless) as second:
+            node = run_node(first.entry("first"), second.entry("second"))
+            with Workstation(node.port) as workstation:
+                workstation.ask(encoded(study_keys()))
+                workstation.next_response()
+                workstation.cancel()
+                assert [*workstation.responses()][-1].status == CANCELLED
+
+    def test_an_upstream_that_does_not_hear_it_is_left(self, run_node, monkeypatch):
+        monkeypatch.setattr("atlas_node.dimse.relay.find._TO_CANCEL", 0.2)
+        with Upstream(answers(pending(1), Misdeed.SILENCE)) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                workstation.ask(encoded(study_keys()))
+                workstation.next_response()
+                workstation.cancel()
+                assert statuses(workstation.responses()) == [CANCELLED]
+                upstream.script = answers(pending(1), Reply(SUCCESS))
+                assert statuses(workstation.find(encoded(study_keys()))) == [PENDING, SUCCESS]
+
+
+class TestFaults:
+    def test_an_upstream_that_cannot_be_reached_is_named(self, run_node):
+        node = run_node(
+            {"name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1", "port": free_port()}
+        )
+        with Workstation(node.port) as workstation:
+            [final] = workstation.find(encoded(study_keys()))
+        assert final.status == UNABLE
+        assert final.comment.startswith("archive: cannot connect: ")
+
+    def test_an_upstream_that_rejects_us_says_why(self, run_node):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            upstream.rejects = True
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(encoded(study_keys()))
+        assert final.status == UNABLE
+        assert final.comment.startswith("archive: rejected the association")
+
+    @pytest.mark.parametrize("misdeed", [Misdeed.ABORT, Misdeed.CLOSE, Misdeed.RESET])
+    def test_one_that_dies_in_the_middle_is_a_failure(self, run_node, misdeed):
+        with Upstream(answers(pending(1), Pause(0.05), misdeed)) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+                assert statuses(found) == [PENDING, UNABLE]
+                assert found[-1].comment.startswith("archive: ")
+                upstream.script = answers(pending(1), Reply(SUCCESS))
+                assert statuses(workstation.find(encoded(study_keys()))) == [PENDING, SUCCESS]
+
+    def test_one_that_falls_silent_is_a_failure_after_the_timeout(self, run_node):
+        with Upstream(answers(pending(1), Misdeed.SILENCE)) as upstream:
+            node = run_node(
+                upstream.entry(),
+                node={"timeouts": {"dimse": 0.5, "acse": 2.0, "network": 2.0, "connect": 2.0}},
+            )
+            with Workstation(node.port) as workstation:
+                found = workstation.find(encoded(study_keys()))
+        assert statuses(found) == [PENDING, UNABLE]
+        assert found[-1].comment == "archive: said nothing for 0.5 s"
+
+    def test_an_answer_that_is_none_ends_its_association_alone(self, run_node):
+        no_status = Reply(SUCCESS, None, ((0x0100, 0x8030),))
+        with Upstream(answers(no_status)) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(encoded(study_keys()))
+        assert final.status == UNABLE
+        assert final.comment == "archive: sent what is no answer: it is no C-FIND response"
+
+    def test_an_upstream_that_has_closed_an_idle_association_is_called_again(self, run_node):
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                assert len(workstation.find(encoded(study_keys()))) == 2
+                upstream.script = answers(pending(1), Reply(SUCCESS), Misdeed.CLOSE)
+                assert len(workstation.find(encoded(study_keys()))) == 2
+                time.sleep(0.1)
+                assert len(workstation.find(encoded(study_keys()))) == 2
+        assert len(upstream.proposed) == 2
+
+    @pytest.mark.parametrize("end", ["abort", "close", "reset"])
+    def test_a_caller_that_goes_away_ends_the_query(self, run_node, end):
+        cancelled = []
+
+        def script(asked: Asked):
+            for number in range(100_000):
+                if asked.cancelled():
+                    cancelled.append(True)
+                yield pending(number)
+
+        with Upstream(script) as upstream:
+            node = run_node(upstream.entry())
+            workstation = Workstation(node.port).associate()
+            workstation.ask(encoded(study_keys()))
+            workstation.next_response()
+            getattr(workstation, end)()
+            give_up = time.monotonic() + 10
+            while not upstream.ends and time.monotonic() < give_up:
+                time.sleep(0.02)
+        assert upstream.ends
+
+    def test_the_upstream_is_released_with_the_caller(self, run_node):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                workstation.find(encoded(study_keys()))
+                workstation.release()
+                give_up = time.monotonic() + 10
+                while not upstream.ends and time.monotonic() < give_up:
+                    time.sleep(0.02)
+            assert upstream.ends == ["released"]
+
+    def test_an_idle_association_with_the_upstream_is_released(self, run_node):
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry(), query={"idle_timeout": 0.2})
+            with Workstation(node.port) as workstation:
+                workstation.find(encoded(study_keys()))
+                give_up = time.monotonic() + 10
+                while not upstream.ends and time.monotonic() < give_up:
+                    time.sleep(0.02)
+                assert upstream.ends == ["released"]
+                assert statuses(workstation.find(encoded(study_keys()))) == [PENDING, SUCCESS]
+
+    def test_an_identifier_that_is_too_long_ends_the_association(self, run_node):
+        long = Reply(PENDING, encoded(study(1)) + b"\0" * 5000)
+        with Upstream(answers(long, Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry(), query={"max_identifier_bytes": 4096})
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(encoded(study_keys()))
+        assert final.status == UNABLE
+        assert final.comment == "archive: sent an identifier of more than 4096 bytes"
+
+
+class TestAccess:
+    ASKED = encoded(study_keys())
+
+    def test_a_caller_without_the_service_is_refused_with_a_comment(self, run_node):
+        peers = [{"ae_title": "WORKSTATION", "services": ["echo", "get"]}]
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry(), peers=peers)
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(self.ASKED)
+        assert (final.status, final.comment) == (
+            NOT_AUTHORIZED,
+            "this AE may not ask for find here",
+        )
+        assert not upstream.proposed
+
+    def test_routes_choose_the_upstream_by_caller(self, run_node):
+        with (
+            Upstream(answers(pending(1), Reply(SUCCESS))) as first,
+            Upstream(answers(pending(2), Reply(SUCCESS))) as second,
+        ):
+            routes = [
+                {"match": {"calling_ae": ["WS*"]}, "to": ["second"]},
+                {"match": {"called_ae": ["ATLAS"]}, "to": ["first"]},
+            ]
+            node = run_node(first.entry("first"), second.entry("second"), query={"routes": routes})
+            for calling, uid in ("WS1", "1.2.2"), ("OTHER", "1.2.1"):
+                with Workstation(node.port, calling=calling) as workstation:
+                    assert uids(workstation.find(self.ASKED)) == [uid]
+
+    def test_a_caller_without_a_route_is_refused(self, run_node):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            routes = [{"match": {"calling_ae": ["OTHER"]}, "to": ["archive"]}]
+            node = run_node(upstream.entry(), query={"routes": routes})
+            with Workstation(node.port) as workstation:
+                assert statuses(workstation.find(self.ASKED)) == [NOT_AUTHORIZED]
+
+    def test_a_level_that_the_route_has_not_is_refused(self, run_node):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            routes = [{"to": ["archive"], "levels": ["study", "series"]}]
+            node = run_node(upstream.entry(), query={"routes": routes})
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(encoded(keys("IMAGE", SOPInstanceUID="")))
+                assert (final.status, final.comment) == (
+                    DOES_NOT_MATCH,
+                    "this AE may not ask at image level here",
+                )
+                assert statuses(workstation.find(self.ASKED)) == [SUCCESS]
+
+    def test_a_request_without_a_level_is_refused(self, run_node):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(encoded(Dataset()))
+        assert (final.status, final.comment) == (DOES_NOT_MATCH, "no such query/retrieve level")
+
+    def test_a_node_without_upstreams_offers_no_queries(self, run_node):
+        node = run_node()
+        with Workstation(node.port) as workstation:
+            assert workstation.results == {STUDY_ROOT: 3}

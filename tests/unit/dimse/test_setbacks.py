@@ -1,0 +1,61 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas_node.dimse.setbacks import Setbacks
+
+objects = st.integers(0, 9).map(str)
+
+
+def test_what_arrived_before_the_object_that_failed_need_not_wait():
+    setbacks = Setbacks()
+    setbacks.failed("2", "series")
+    assert [setbacks.ahead_of(it, "series") for it in "123"] == [None, None, "2"]
+    assert setbacks.ahead_of("3", "another series") is None
+
+
+def test_an_object_without_a_series_holds_up_no_other():
+    setbacks = Setbacks()
+    setbacks.failed("1", "")
+    assert setbacks.ahead_of("2", "") is None
+
+
+def test_when_an_object_is_dead_the_order_of_its_series_is_lost():
+    setbacks = Setbacks()
+    setbacks.failed("1", "series")
+    setbacks.ended("1")
+    setbacks.give_up_order("series")
+    setbacks.failed("2", "series")
+    assert setbacks.ahead_of("3", "series") is None
+
+
+def test_only_objects_stored_since_the_failure_count():
+    setbacks = Setbacks()
+    setbacks.ended("1", stored=True)
+    assert not setbacks.others_stored("2")
+    setbacks.failed("2", "series")
+    assert not setbacks.others_stored("2")
+    setbacks.ended("3", stored=True)
+    assert setbacks.others_stored("2")
+    setbacks.failed("2", "series")
+    assert not setbacks.others_stored("2")
+
+
+@given(st.lists(st.tuples(st.booleans(), objects)))
+def test_a_series_waits_for_the_first_of_those_that_failed_and_did_not_end(events):
+    setbacks, waiting = Setbacks(), set()
+    for failed, object_id in events:
+        if failed:
+            setbacks.failed(object_id, "series")
+            waiting.add(object_id)
+        else:
+            setbacks.ended(object_id)
+            waiting.discard(object_id)
+        assert setbacks.ahead_of("a", "series") == min(waiting, default=None)
+
+
+def test_series_out_of_order_are_not_remembered_for_ever():
+    setbacks = Setbacks()
+    for number in range(10_000):
+        setbacks.give_up_order(str(number))
+    setbacks.failed("1", "0")
+    assert setbacks.ahead_of("2", "0") == "1"

@@ -1,0 +1,211 @@
+"""Messages of both sides on an association of ours, and peers that do not keep to the rules."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from atlas_node.dimse.transport.command_set import (
+    AFFECTED_SOP_CLASS_UID,
+    C_CANCEL_RQ,
+    C_FIND_RQ,
+    C_STORE_RQ,
+    COMMAND_FIELD,
+    DATA_SET_TYPE,
+    MESSAGE_ID,
+    MESSAGE_ID_RESPONDED_TO,
+    NO_DATA_SET,
+    RESPONSE,
+    STATUS,
+    decode_command_set,
+    encode_command_set,
+    number,
+    uid,
+    us,
+)
+from atlas_node.dimse.transport.conversation import Conversation
+from atlas_node.dimse.transport.established import AssociationLostError, Patience
+from atlas_node.dimse.transport.sending import p_data
+from tests.scanner import ABORT, RELEASE_RQ, pdu
+
+PATIENCE = Patience(response=0.6, silence=0.6, release=0.5)
+PDU = 4096
+
+
+class Upstream:
+    """The peer's end of a connection."""
+
+    def __init__(self) -> None:
+        self.sock, ours = socket.socketpair()
+        self.conversation = Conversation(
+            ours, "ARCHIVE", longest_sent=PDU, longest_received=PDU, patience=PATIENCE,
+            longest_identifier=10_000,
+        )  # fmt: skip
+
+    def send(
+        self, elements: dict[int, bytes], data: bytes | None = None, context_id: int = 1
+    ) -> None:
+        kind = us(NO_DATA_SET if data is None else 0)
+        encoded = encode_command_set({**elements, DATA_SET_TYPE: kind})
+        pieces = None if data is None else [data]
+        for batch in p_data(context_id, encoded, pieces, PDU):
+            self.sock.sendall(b"".join(batch))
+
+    def respond(self, status: int, data: bytes | None = None, message_id: int = 1) -> None:
+        self.send(
+            {
+                COMMAND_FIELD: us(C_FIND_RQ | RESPONSE),
+                MESSAGE_ID_RESPONDED_TO: us(message_id),
+                STATUS: us(status),
+            },
+            data,
+        )
+
+    def store(self, data: bytes) -> None:
+        self.send({COMMAND_FIELD: us(C_STORE_RQ), MESSAGE_ID: us(9)}, data)
+
+    def heard(self) -> dict[int, bytes]:
+        """The next command set, without a data set after it."""
+        header = self.sock.recv(6, socket.MSG_WAITALL)
+        (length,) = struct.unpack(">2xI", header)
+        body = self.sock.recv(length, socket.MSG_WAITALL)
+        return decode_command_set(body[6:])
+
+
+class Kept:
+    def __init__(self) -> None:
+        self.data = b""
+        self.abandoned = False
+
+    def take(self, data: memoryview) -> None:
+        self.data += data
+
+    def abandon(self) -> None:
+        self.abandoned = True
+
+
+@pytest.fixture
+def upstream():
+    upstream = Upstream()
+    upstream.conversation.request(
+        1, {COMMAND_FIELD: us(C_FIND_RQ), AFFECTED_SOP_CLASS_UID: uid("1.2.3")}
+    )
+    assert number(upstream.heard(), MESSAGE_ID) == 1
+    yield upstream
+    upstream.sock.close()
+    upstream.conversation.abort()
+
+
+def test_responses_come_one_after_the_other_with_their_identifiers(upstream):
+    for value in range(20):
+        upstream.respond(0xFF00, bytes([value]) * 5000)
+    upstream.respond(0x0000)
+    for value in range(20):
+        message = upstream.conversation.receive()
+        assert number(message.command, STATUS) == 0xFF00
+        assert message.identifier == bytes([value]) * 5000
+    final = upstream.conversation.receive()
+    assert (number(final.command, STATUS), final.data_set) == (0x0000, None)
+
+
+def test_objects_go_to_a_sink_and_responses_past_it(upstream):
+    kept = Kept()
+    upstream.store(b"object" * 5000)
+    upstream.respond(0x0000)
+    message = upstream.conversation.receive(lambda context_id, command: kept)
+    assert message.data_set is kept
+    assert kept.data == b"object" * 5000
+    assert upstream.conversation.receive().data_set is None
+
+
+def test_a_cancel_names_the_request(upstream):
+    upstream.conversation.cancel(1, 1)
+    said = upstream.heard()
+    assert number(said, COMMAND_FIELD) == C_CANCEL_RQ
+    assert number(said, MESSAGE_ID_RESPONDED_TO) == 1
+
+
+def test_a_bell_ends_the_wait(upstream):
+    bell = os.eventfd(0, os.EFD_NONBLOCK)
+    threading.Timer(0.1, os.eventfd_write, (bell, 1)).start()
+    begun = time.monotonic()
+    assert upstream.conversation.receive(bell=bell) is None
+    assert time.monotonic() - begun < 0.5
+    os.close(bell)
+
+
+def test_a_wait_may_be_short(upstream):
+    assert upstream.conversation.receive(seconds=0.05) is None
+    upstream.respond(0x0000)
+    assert upstream.conversation.receive(seconds=0.5) is not None
+
+
+def test_silence_ends_the_association(upstream):
+    with pytest.raises(AssociationLostError, match="said nothing"):
+        upstream.conversation.receive()
+    assert not upstream.conversation.is_open()
+
+
+def test_an_object_that_trickles_in_is_waited_for(upstream):
+    encoded = encode_command_set(
+        {COMMAND_FIELD: us(C_STORE_RQ), MESSAGE_ID: us(9), DATA_SET_TYPE: us(0)}
+    )
+    pdus = b"".join(b"".join(batch) for batch in p_data(1, encoded, [b"slow" * 100], PDU))
+
+    def trickle() -> None:
+        for at in range(0, len(pdus), 100):
+            time.sleep(0.2)
+            upstream.sock.sendall(pdus[at : at + 100])
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    kept = Kept()
+    upstream.conversation.receive(lambda context_id, command: kept)
+    thread.join()
+    assert kept.data == b"slow" * 100
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        (lambda it: it.sock.sendall(pdu(ABORT, bytes(4))), "aborted the association"),
+        (lambda it: it.sock.sendall(pdu(RELEASE_RQ, bytes(4))), "released the association"),
+        (lambda it: it.sock.close(), "closed the connection"),
+        (lambda it: it.sock.sendall(b"\x09\0\0\0\0\1\0"), "sent a PDU of type 0x09"),
+        (lambda it: it.store(b"unasked"), "an object that was not asked for"),
+        (lambda it: it.respond(0xFF00, bytes(10_001)), "more than 10000 bytes"),
+        (
+            lambda it: it.sock.sendall(pdu(4, struct.pack(">IBB", 4, 1, 2) + b"xx")),
+            "a data set without a command set",
+        ),
+        (
+            lambda it: it.sock.sendall(pdu(4, struct.pack(">IBB", 4, 1, 3) + b"xx")),
+            "sent no message",
+        ),
+    ],
+)  # fmt: skip
+def test_a_peer_that_ends_it_or_talks_nonsense(upstream, end, why):
+    end(upstream)
+    with pytest.raises(AssociationLostError, match=why):
+        upstream.conversation.receive()
+    with pytest.raises(AssociationLostError):
+        upstream.conversation.request(1, {COMMAND_FIELD: us(C_FIND_RQ)})
+
+
+def test_the_object_that_was_coming_in_is_abandoned(upstream):
+    kept = Kept()
+    encoded = encode_command_set(
+        {COMMAND_FIELD: us(C_STORE_RQ), MESSAGE_ID: us(9), DATA_SET_TYPE: us(0)}
+    )
+    pdus = b"".join(b"".join(batch) for batch in p_data(1, encoded, [b"half" * 5000], PDU))
+    upstream.sock.sendall(pdus[: len(pdus) // 2])
+    upstream.sock.close()
+    with pytest.raises(AssociationLostError):
+        upstream.conversation.receive(lambda context_id, command: kept)
+    assert kept.data
+    assert kept.abandoned

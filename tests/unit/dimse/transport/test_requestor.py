@@ -1,0 +1,70 @@
+import sys
+import threading
+import time
+
+import pytest
+from pynetdicom.presentation import build_context
+
+from atlas_node.dimse.peer import Caller, NoContextError, Peer
+from atlas_node.dimse.transport.requestor import taken_over
+from tests.fault.pacs import VERIFICATION, Pacs
+
+
+@pytest.fixture
+def pacs():
+    with Pacs() as running:
+        yield running
+
+
+@pytest.fixture
+def caller(pacs, node):
+    return Caller(Peer("pacs", "PACS", "127.0.0.1", pacs.port, "ATLAS"), node)
+
+
+@pytest.fixture
+def hasty_threads():
+    """Let threads interrupt each other as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_pynetdicoms_own_messages_lose_no_response(caller, hasty_threads):
+    assoc = caller.associate([build_context(VERIFICATION)])
+    assert [assoc.send_c_echo().Status for _ in range(50)] == [0x0000] * 50
+    assoc.release()
+    assert assoc.is_released
+
+
+def test_an_association_is_taken_over_with_no_thread_left(caller):
+    before = threading.active_count()
+    assoc = caller.associate([build_context(VERIFICATION)])
+    sock = taken_over(assoc)
+    assert sock is not None
+    assert not assoc.is_alive()
+    assert not assoc.dul.is_alive()
+    assert threading.active_count() <= before + 2  # the PACS's two
+    sock.close()
+
+
+def test_an_association_that_has_ended_is_not_taken_over(caller):
+    assoc = caller.associate([build_context(VERIFICATION)])
+    assoc.release()
+    assert taken_over(assoc) is None
+
+
+def test_an_association_that_is_aborted_at_once_is_not_taken_over(caller, pacs):
+    assoc = caller.associate([build_context(VERIFICATION)])
+    [theirs] = pacs._ae.active_associations
+    theirs.abort()
+    give_up = time.monotonic() + 5
+    while assoc.is_established and time.monotonic() < give_up:
+        time.sleep(0.01)
+    assert taken_over(assoc) is None
+
+
+def test_a_peer_that_takes_no_context_says_which_it_rejects(caller, pacs):
+    with pytest.raises(NoContextError, match="accepts no presentation context") as raised:
+        caller.associate([build_context(VERIFICATION, "1.2.840.10008.1.2.4.50")])
+    assert [it.result for it in raised.value.rejected] == [4]

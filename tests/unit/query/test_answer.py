@@ -1,0 +1,124 @@
+"""What the index adds to a query: the upstream's request, and its responses."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom.dataset import Dataset
+
+from atlas_node.query import (
+    AttributeIndex,
+    Indexed,
+    IndexedKey,
+    IndexedQuery,
+    Level,
+    PrivateKey,
+    QueryKeyError,
+)
+
+MR_HEADER = "SIEMENS MR HEADER"
+B_VALUE = IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE)
+
+
+@pytest.fixture
+def index(tmp_path):
+    index = AttributeIndex(f"sqlite:///{tmp_path / 'log.db'}")
+    index.record(
+        Indexed((study, f"{study}.1", f"{study}.1.{number}"), {B_VALUE: ("IS", [b_value])})
+        for study, number, b_value in (("1.1", 1, 0), ("1.1", 2, 1000), ("1.2", 1, 0))
+    )
+    yield index
+    index.close()
+
+
+def identifier(**keys):
+    ds = Dataset()
+    ds.QueryRetrieveLevel = "STUDY"
+    ds.PatientID = ""
+    ds.add_new(0x00190010, "LO", MR_HEADER)
+    ds.add_new(0x0019100C, "IS", None)
+    for keyword, value in keys.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def b_value(*values):
+    return PrivateKey(0x0019100C, MR_HEADER, "(0019,xx0c)", "IS", values)
+
+
+def query(index, *keys, level=Level.STUDY, configured=(B_VALUE,)):
+    return IndexedQuery(index, configured, keys, level)
+
+
+def response(study):
+    ds = Dataset()
+    ds.QueryRetrieveLevel = "STUDY"
+    ds.StudyInstanceUID = study
+    ds.PatientID = "P"
+    return ds
+
+
+def test_the_upstream_is_asked_without_the_key_and_for_what_matches(index):
+    asked = query(index, b_value("1000")).request(identifier())
+    assert [int(tag) for tag in sorted(asked.keys())] == [0x00080052, 0x00100020, 0x0020000D]
+    assert asked.StudyInstanceUID == "1.1"
+
+
+def test_a_uid_that_the_caller_asks_for_stays(index):
+    asked = query(index, b_value("0")).request(identifier(StudyInstanceUID="1.7"))
+    assert asked.StudyInstanceUID == "1.7"
+
+
+def test_several_studies_are_asked_for_as_a_list(index):
+    asked = query(index, b_value("-2000")).request(identifier())
+    assert asked is None
+    asked = query(index, b_value("0-2000")).request(identifier())
+    assert asked.StudyInstanceUID == ["1.1", "1.2"]
+
+
+def test_where_nothing_matches_nobody_is_asked(index):
+    assert query(index, b_value("3000")).request(identifier()) is None
+
+
+def test_a_key_that_wants_its_value_back_narrows_nothing(index):
+    asked = query(index, b_value()).request(identifier())
+    assert asked.StudyInstanceUID == ""
+
+
+def test_other_private_keys_keep_their_creator(index):
+    ds = identifier()
+    ds.add_new(0x0019100D, "CS", "")
+    asked = query(index, b_value("1000")).request(ds)
+    assert asked[0x00190010].value == MR_HEADER
+    assert 0x0019100C not in asked
+    assert 0x0019100D in asked
+
+
+def test_a_response_is_completed_with_what_the_index_knows(index):
+    answered = query(index, b_value()).answer(response("1.1"))
+    assert answered[0x00190010].value == MR_HEADER
+    assert answered[0x0019100C].VR == "IS"
+    assert list(answered[0x0019100C].value) == [0, 1000]
+    assert answered.PatientID == "P"
+
+
+def test_a_response_that_does_not_match_is_held_back(index):
+    asked = query(index, b_value("1000"))
+    assert asked.answer(response("1.1")) is not None
+    assert asked.answer(response("1.2")) is None
+    assert asked.answer(response("1.9")) is None
+
+
+def test_an_entity_that_the_index_does_not_know_comes_back_with_an_empty_key(index):
+    answered = query(index, b_value()).answer(response("1.9"))
+    assert answered[0x0019100C].VR == "IS"
+    assert answered[0x0019100C].value in (None, "")
+
+
+def test_keys_that_are_not_indexed_are_not_ours(index):
+    assert not query(index, b_value("1000"), configured=())
+    assert not query(index, b_value("1000"), level=None)
+
+
+def test_a_value_that_the_vr_does_not_allow_is_refused(index):
+    with pytest.raises(QueryKeyError, match="VR IS"):
+        query(index, b_value("high"))

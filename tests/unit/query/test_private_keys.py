@@ -1,0 +1,128 @@
+"""Private keys of a request: what the caller wrote, and what the upstream is asked."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset
+
+from atlas_dictionary import open_layers
+from atlas_node.query import PrivateAttributes, encode_values, resolve
+
+MR_HEADER = "SIEMENS MR HEADER"
+EOS = "Biospace Med : EOS Tag"
+"""The only creator of an element xx10 in group 0863."""
+
+
+@pytest.fixture(scope="module")
+def attributes():
+    return PrivateAttributes(open_layers((), {}))
+
+
+def on_the_wire(ds, implicit=False):
+    """Return `ds` as an SCP gets it: encoded and read back."""
+    from pydicom.filebase import DicomBytesIO
+
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
+    write_dataset(buffer, ds)
+    return read_dataset(BytesIO(buffer.getvalue()), implicit, True)
+
+
+def request(element, vr, value, creator=MR_HEADER, group=0x0019):
+    ds = Dataset()
+    ds.QueryRetrieveLevel = "STUDY"
+    if creator:
+        ds.add_new((group, 0x0010), "LO", creator)
+    ds.add_new((group, 0x1000 | element), vr, value)
+    return ds
+
+
+def test_a_key_gets_the_vr_of_the_dictionary(attributes):
+    ds = on_the_wire(request(0x0C, "UN", b"1000"))
+    completed, (key,) = resolve(ds, attributes)
+    assert (key.creator, key.key, key.vr, key.values) == (MR_HEADER, "(0019,xx0c)", "IS", ("1000",))
+    assert completed[0x0019, 0x100C].VR == "IS"
+    assert completed[0x0019, 0x100C].value == 1000
+
+
+def test_a_key_in_implicit_vr_gets_it_too(attributes):
+    ds = on_the_wire(request(0x0C, "UN", b"1000"), implicit=True)
+    _, (key,) = resolve(ds, attributes)
+    assert (key.vr, key.values) == ("IS", ("1000",))
+
+
+def test_a_missing_creator_is_added_where_only_one_can_be_meant(attributes):
+    ds = on_the_wire(request(0x10, "UN", b"", creator="", group=0x0863))
+    completed, (key,) = resolve(ds, attributes)
+    assert key.creator == EOS
+    assert completed[0x0863, 0x0010].value == EOS
+    assert completed[0x0863, 0x1010].VR == key.vr == "SL"
+
+
+def test_a_missing_creator_that_may_be_several_stays_missing(attributes):
+    assert attributes.only_creator(0x0019, 0x0C) == ""
+    ds = on_the_wire(request(0x0C, "UN", b"1000", creator=""))
+    completed, (key,) = resolve(ds, attributes)
+    assert (key.creator, key.vr, key.values) == ("", "UN", ())
+    assert (0x0019, 0x0010) not in completed
+    assert completed[0x0019, 0x100C].value == b"1000"
+
+
+def test_an_unknown_creator_leaves_the_key_as_it_came(attributes):
+    ds = on_the_wire(request(0x0C, "UN", b"1000", creator="NOBODY KNOWS"))
+    completed, (key,) = resolve(ds, attributes)
+    assert key.vr == "UN"
+    assert completed[0x0019, 0x100C].value == b"1000"
+
+
+def test_the_vr_that_the_caller_states_is_kept(attributes):
+    ds = on_the_wire(request(0x0C, "DS", "1000"))
+    completed, (key,) = resolve(ds, attributes)
+    assert key.vr == "DS"
+    assert completed[0x0019, 0x100C].VR == "DS"
+
+
+@pytest.mark.parametrize(
+    ("value", "values", "sent"),
+    [
+        (struct.pack("<H", 36), (36,), 36),
+        (b"360 ", ("360",), 360),
+        (b"30-40 ", ("30-40",), None),
+        (b"", (), None),
+    ],
+)
+def test_a_binary_key_may_be_written_as_text(attributes, value, values, sent):
+    ds = on_the_wire(request(0x0A, "UN", value))
+    completed, (key,) = resolve(ds, attributes)
+    assert (key.vr, key.values) == ("US", values)
+    assert key.encodable is (sent is not None or not value)
+    assert completed[0x0019, 0x100A].value == sent
+
+
+def test_public_keys_stay_as_they_are(attributes):
+    ds = request(0x0C, "UN", b"")
+    ds.PatientName = "Doe*"
+    ds.StudyDate = "20240101-"
+    completed, _ = resolve(on_the_wire(ds), attributes)
+    assert completed.PatientName == "Doe*"
+    assert completed.StudyDate == "20240101-"
+
+
+@given(st.lists(st.integers(0, 65535), min_size=1, max_size=5))
+def test_numbers_come_back_from_their_encoding(numbers):
+    encoded = encode_values("US", numbers)
+    assert encoded is not None
+    assert list(struct.unpack(f"<{len(numbers)}H", encoded)) == numbers
+    assert encode_values("US", [str(it) for it in numbers]) == encoded
+
+
+@pytest.mark.parametrize("value", ["30-40", "x", "70000", ""])
+def test_what_is_no_number_of_the_vr_is_not_encoded(value):
+    assert encode_values("US", [value]) is None

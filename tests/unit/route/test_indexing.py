@@ -1,0 +1,82 @@
+"""What of an annotated object goes into the index of private attributes."""
+
+from __future__ import annotations
+
+import pytest
+
+from atlas_node.annotate import Annotator
+from atlas_node.config import IndexKey
+from atlas_node.model import Identity, Policy
+from atlas_node.query import AttributeIndex, IndexedKey, Level, parse_key
+from atlas_node.route.indexing import Indexer, indexed_keys
+from tests.streams import element, text
+
+MOSAIC = IndexedKey("SIEMENS MR HEADER", "(0019,xx0a)", Level.IMAGE)
+UIDS = Identity(study_instance_uid="1.1", series_instance_uid="1.1.1", sop_instance_uid="1.1.1.1")
+
+
+@pytest.fixture
+def indexer(tmp_path):
+    opened = Indexer(AttributeIndex(f"sqlite:///{tmp_path / 'log.db'}"), [MOSAIC])
+    yield opened
+    opened.close()
+
+
+def facts(annotator: Annotator, data: bytes) -> list:
+    return list(annotator.annotate(data, "1.2.840.10008.1.2.1", Policy.OBSERVE).facts())
+
+
+def private_block(value: bytes, creator: str = "SIEMENS MR HEADER", vr: str = "UN") -> bytes:
+    return element(0x00190010, "LO", text(creator)) + element(0x0019100A, vr, value)
+
+
+def test_keys_come_from_the_configuration():
+    configured = [IndexKey(creator="SIEMENS MR HEADER ", group="0019", element="0A")]
+    assert indexed_keys(configured) == [MOSAIC]
+
+
+def test_the_value_of_an_indexed_element_is_found(indexer, annotator):
+    found = indexer.indexed(UIDS, facts(annotator, private_block(b"\x24\x00")))
+    assert found is not None
+    assert found.uids == ("1.1", "1.1.1", "1.1.1.1")
+    assert found.values == {MOSAIC: ("US", [36])}
+
+
+def test_an_element_that_had_its_vr_counts_too(indexer, annotator):
+    found = indexer.indexed(UIDS, facts(annotator, private_block(b"\x24\x00", vr="US")))
+    assert found is not None
+    assert found.values == {MOSAIC: ("US", [36])}
+
+
+def test_values_in_items_are_collected_each_once(indexer, annotator):
+    def item(value: bytes) -> bytes:
+        body = private_block(value)
+        return b"\xfe\xff\x00\xe0" + len(body).to_bytes(4, "little") + body
+
+    items = item(b"\x24\x00") + item(b"\x25\x00") + item(b"\x24\x00")
+    found = indexer.indexed(UIDS, facts(annotator, element(0x52009230, "SQ", items)))
+    assert found is not None
+    assert found.values == {MOSAIC: ("US", [36, 37])}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        private_block(b"\x24\x00", creator="SOMEBODY ELSE"),
+        private_block(b"\x24\x00\x00"[:3] + b"\x00"),
+        private_block(b""),
+        element(0x00080060, "CS", b"MR"),
+    ],
+    ids=["another creator", "a value that does not fit", "an empty value", "no private element"],
+)
+def test_nothing_is_invented(indexer, annotator, data):
+    assert indexer.indexed(UIDS, facts(annotator, data)) is None
+
+
+def test_an_object_without_an_identity_cannot_be_found_again(indexer, annotator):
+    assert indexer.indexed(Identity(), facts(annotator, private_block(b"\x24\x00"))) is None
+
+
+def test_what_is_recorded_can_be_asked_for(indexer, annotator):
+    assert indexer.record([(UIDS, facts(annotator, private_block(b"\x24\x00")))]) == 1
+    assert indexer.index.entities(MOSAIC, parse_key("US", [36]), Level.STUDY, 10) == {"1.1"}

@@ -1,0 +1,259 @@
+import json
+import os
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from atlas_node.model import DeliveryStatus, Policy
+from atlas_node.spool import (
+    Action,
+    OrderDesk,
+    Outcome,
+    Recipient,
+    Refusal,
+    give_order,
+    prepare_spool,
+    read_queue,
+    read_queued_object,
+)
+from atlas_node.spool.orders import ORDERS_FOLDER
+from tests.unit.spool.test_spool import DATA, record_all, settle
+
+NOWHERE = Recipient("(no route)", Policy.DECODE, "no route matches the object")
+
+
+def nobody(_entry, _data):
+    return (NOWHERE,)
+
+
+@pytest.fixture
+def dead(open_spool, envelope, pacs, archive):
+    """An object that `pacs` has refused and `archive` has taken."""
+    spool = open_spool()
+    object_id = spool.accept(envelope, DATA, [pacs, archive])
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.DEAD, detail="status 0xA900")
+    settle(spool, spool.take("archive", 0), DeliveryStatus.SENT)
+    record_all(spool)
+    return spool, object_id
+
+
+def status_of(settings, object_id, destination):
+    queued = read_queued_object(settings.path, object_id)
+    return queued and queued.deliveries[destination].status
+
+
+class RunningNode:
+    """What a supervisor and a forwarder do for orders, in this process."""
+
+    def __init__(self, settings, spool, find_recipients=nobody):
+        self.lock = prepare_spool(settings.path, 1)
+        self.desk = OrderDesk(spool, settings.path, 0, find_recipients)
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while not self.ended.wait(0.01):
+            self.desk.look()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join(10)
+        self.lock.close()
+
+
+@pytest.fixture(params=["running", "stopped"])
+def order(request, settings):
+    """Give an order to a spool in a node that runs, or one that does not."""
+
+    def give(spool, action, targets, find_recipients=nobody):
+        if request.param == "running":
+            with RunningNode(settings, spool, find_recipients):
+                return give_order(settings, action, targets, nobody, timeout=10)
+        spool.close()
+        return give_order(settings, action, targets, find_recipients)
+
+    return give
+
+
+def test_a_dead_delivery_is_tried_again_from_the_start(dead, order, open_spool, settings):
+    spool, object_id = dead
+    assert order(spool, Action.RETRY, [(object_id, "pacs")]) == Outcome(1)
+    assert status_of(settings, object_id, "pacs") is DeliveryStatus.PENDING
+    assert status_of(settings, object_id, "archive") is DeliveryStatus.SENT
+    delivery = open_spool().take("pacs", 0)
+    assert (delivery.entry.object_id, delivery.record.tries) == (object_id, 0)
+
+
+def test_a_dropped_delivery_is_told_the_log_and_the_object_leaves(
+    dead, order, open_spool, settings
+):
+    spool, object_id = dead
+    assert order(spool, Action.DROP, [(object_id, "pacs")]) == Outcome(1)
+    assert status_of(settings, object_id, "pacs") is DeliveryStatus.DROPPED
+    spool = open_spool()
+    assert spool.take("pacs", 0) is None
+    [change] = record_all(spool)
+    assert {it.destination: it.status for it in change.deliveries} == {
+        "pacs": DeliveryStatus.DROPPED,
+        "archive": DeliveryStatus.SENT,
+    }
+    assert len(spool) == 0
+    assert list(read_queue(settings.path)) == []
+
+
+def test_what_is_not_there_is_refused_and_keeps_nothing_from_the_rest(dead, order):
+    spool, object_id = dead
+    targets = [("0-0", "pacs"), (object_id, "nowhere"), ("../../x", "pacs"), (object_id, "pacs")]
+    outcome = order(spool, Action.RETRY, targets)
+    assert outcome.done == 1
+    assert {(it.object_id, it.destination) for it in outcome.refused} == set(targets[:3])
+    assert {it.reason for it in outcome.refused} == {"it is not in the spool"}
+
+
+def test_what_is_sent_cannot_be_dropped(dead, order):
+    spool, object_id = dead
+    assert order(spool, Action.DROP, [(object_id, "archive")]) == Outcome(
+        0, (Refusal(object_id, "archive", "it is sent already"),)
+    )
+
+
+def test_an_object_that_no_route_matched_is_routed_again(open_spool, order, envelope, pacs):
+    spool = open_spool()
+    object_id = spool.accept(envelope, DATA, [NOWHERE])
+    target = [(object_id, NOWHERE.destination)]
+    seen = []
+
+    def find(entry, data):
+        seen.append((entry.object_id, bytes(data)))
+        return (pacs,)
+
+    assert order(spool, Action.RETRY, target, find) == Outcome(1)
+    assert seen == [(object_id, DATA)]
+    spool = open_spool()
+    delivery = spool.take("pacs", 0)
+    assert delivery.recipient == pacs
+    settle(spool, delivery, DeliveryStatus.SENT)
+    [change] = record_all(spool)
+    assert [(it.status, it.detail) for it in change.deliveries] == [
+        (DeliveryStatus.DROPPED, "routed again: pacs"),
+        (DeliveryStatus.SENT, ""),
+    ]
+    assert len(spool) == 0
+
+
+def test_an_object_that_still_no_route_matches_stays_as_it_is(open_spool, order, envelope):
+    spool = open_spool()
+    object_id = spool.accept(envelope, DATA, [NOWHERE])
+    outcome = order(spool, Action.RETRY, [(object_id, NOWHERE.destination)])
+    assert [it.reason for it in outcome.refused] == ["no route matches the object"]
+
+
+def test_a_delivery_that_is_being_sent_is_left_alone(open_spool, settings, envelope, pacs):
+    spool = open_spool()
+    object_id = spool.accept(envelope, DATA, [pacs])
+    delivery = spool.take("pacs", 0)
+    for action in Action:
+        with RunningNode(settings, spool):
+            outcome = give_order(settings, action, [(object_id, "pacs")], nobody, timeout=10)
+        assert [it.reason for it in outcome.refused] == ["it is being sent at this moment"]
+    settle(spool, delivery, DeliveryStatus.SENT)
+    record_all(spool)
+    assert len(spool) == 0
+
+
+def test_a_retry_does_not_wait_for_its_time(open_spool, settings, envelope, pacs):
+    spool = open_spool()
+    object_id = spool.accept(envelope, DATA, [pacs])
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
+    assert spool.take("pacs", 0) is None
+    assert spool.retry(object_id, "pacs") == ""
+    delivery = spool.take("pacs", 0)
+    assert delivery.entry.object_id == object_id
+    settle(spool, delivery, DeliveryStatus.SENT)
+    assert spool.take("pacs", 0) is None
+    assert spool.waiting() == {}
+
+
+def test_an_order_that_nobody_answers_stands_and_is_carried_out_later(dead, settings):
+    spool, object_id = dead
+    lock = prepare_spool(settings.path, 1)
+    outcome = give_order(settings, Action.RETRY, [(object_id, "pacs")], nobody, timeout=0.01)
+    lock.close()
+    assert outcome == Outcome(0, (), 1)
+    desk = OrderDesk(spool, settings.path, 0, nobody)
+    desk.look()
+    assert spool.take("pacs", 0).entry.object_id == object_id
+    [answer] = (settings.path / ORDERS_FOLDER).iterdir()
+    assert json.loads(answer.read_bytes()) == {"done": 1, "refused": []}
+    os.utime(answer, (0, 0))
+    desk.look()  # who gave the order has gone
+    assert not list((settings.path / ORDERS_FOLDER).iterdir())
+
+
+def test_orders_are_for_their_own_partition(dead, settings):
+    spool, _ = dead
+    folder = settings.path / ORDERS_FOLDER
+    folder.mkdir()
+    (folder / "1-0.order").write_text("{}")
+    OrderDesk(spool, settings.path, 0, nobody).look()
+    assert [it.name for it in folder.iterdir()] == ["1-0.order"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"action": "burn", "targets": []}', '{"action": "drop"', "\0"]
+)
+def test_what_is_no_order_is_said_and_removed(dead, settings, text, caplog):
+    spool, _ = dead
+    folder = settings.path / ORDERS_FOLDER
+    folder.mkdir()
+    (folder / "0-0.order").write_text(text)
+    OrderDesk(spool, settings.path, 0, nobody).look()
+    assert list(folder.iterdir()) == []
+    assert "0-0.order is no order and is removed" in caplog.text
+
+
+def test_an_order_that_is_carried_out_twice_does_no_harm(dead, settings):
+    spool, object_id = dead
+    for _ in range(2):  # the first time the node was killed before it answered
+        assert spool.retry(object_id, "pacs") == ""
+    assert spool.waiting() == {"pacs": 1}
+    assert spool.take("pacs", 0).entry.object_id == object_id
+    assert spool.take("pacs", 0) is None
+
+
+def test_what_was_held_behind_a_dropped_object_comes_next(open_spool, envelope, pacs):
+    spool = open_spool()
+    first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
+    assert spool.hold_back(spool.take("pacs", 0), behind=first)
+    assert spool.take("pacs", 0) is None
+    assert spool.drop(first, "pacs", "dropped by order") == ""
+    assert spool.take("pacs", 0).entry.object_id == second
+
+
+def test_a_journal_that_cannot_be_written_is_the_reason(dead, settings, monkeypatch):
+    spool, object_id = dead
+    monkeypatch.setattr(
+        spool._files, "append", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
+    )
+    with RunningNode(settings, spool):
+        outcome = give_order(settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=10)
+    assert [it.reason for it in outcome.refused] == [
+        f"cannot write the journal of {object_id}: No space left"
+    ]
+
+
+def test_an_envelope_does_not_matter_to_an_order(open_spool, settings, envelope, pacs):
+    spool = open_spool()
+    evil = replace(envelope, sop_instance_uid="../../x", calling_ae="\n")
+    object_id = spool.accept(evil, DATA, [pacs])
+    with RunningNode(settings, spool):
+        assert give_order(
+            settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=10
+        ) == Outcome(1)
