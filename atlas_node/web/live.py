@@ -1,0 +1,111 @@
+"""The live page: objects as they arrive, newest first, with filters in the URL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from atlas_node.log import LogFilter, LogStore
+from atlas_node.web.site import Json, Site, whole_number
+from atlas_node.web.summary import object_summary
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 500
+_DAY = 86_400.0
+_FILTERS = (
+    ("calling_ae", "From AE", "MR1"),
+    ("patient_id", "Patient ID", ""),
+    ("study_uid", "Study UID", "1.2.840…"),
+    ("modality", "Modality", "MR"),
+    ("manufacturer", "Manufacturer", "Siemens"),
+    ("since", "Since", "2h, 7d or 2026-03-01"),
+    ("creator", "Creator", "SIEMENS*"),
+    ("tag", "Tag or key", "0019,100a or 0019,xx0a"),
+    ("name", "Element name", "b-value"),
+    ("vr", "VR", "US"),
+)
+
+
+def routes(site: Site) -> list[Route]:
+    """Return the page, the part of it that changes, and its data."""
+    store = site.store
+
+    def live(request: Request) -> Response:
+        query = dict(request.query_params)
+        if not all(query.values()):
+            # A form sends its empty fields too; addresses are for people.
+            filled = urlencode({name: text for name, text in query.items() if text})
+            return RedirectResponse(f"/?{filled}" if filled else "/", status_code=303)
+        return site.page(request, "live.html", **_shown(store, query))
+
+    def objects(request: Request) -> Response:
+        if request.query_params.get("state") == store.state():
+            return Response(status_code=204)
+        return site.page(request, "objects.html", **_shown(store, dict(request.query_params)))
+
+    def api_objects(request: Request) -> Response:
+        return Json(objects_view(store, request.query_params))
+
+    return [
+        Route("/", live),
+        Route("/objects", objects),
+        Route("/api/objects", api_objects),
+    ]
+
+
+def objects_view(store: LogStore, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the newest objects that fit the conditions of a URL.
+
+    Parameters
+    ----------
+    query : mapping of str to str
+        Fields of `LogFilter`; ``before``, the ``seq`` of the last object of the page before; and
+        ``limit``.
+
+    Returns
+    -------
+    dict
+        ``objects``; ``next``, what to give as ``before`` for the next page, or None; ``last_day``,
+        the totals of the last 24 hours; ``log_empty``; ``state``, which changes with the log.
+
+    Raises
+    ------
+    ValueError
+        A condition cannot be understood.
+    """
+    wanted = LogFilter.from_text(query)
+    limit = whole_number(query, "limit", PAGE_SIZE, MAX_PAGE_SIZE)
+    before = whole_number(query, "before", 0, 2**62) or None
+    state = store.state()
+    found = store.objects(wanted, limit + 1, before)
+    totals = store.totals(LogFilter(since=time.time() - _DAY))
+    return {
+        "objects": [object_summary(thing) for thing in found[:limit]],
+        "next": found[limit - 1].seq if len(found) > limit else None,
+        "last_day": {
+            "objects": totals.objects,
+            "private": totals.private,
+            **{status.value: count for status, count in totals.by_status.items()},
+        },
+        "log_empty": not found and store.newest() == 0,
+        "state": state,
+    }
+
+
+def _shown(store: LogStore, given: Mapping[str, str]) -> dict[str, Any]:
+    query = {
+        name: text for name, text in given.items() if name not in ("state", "paused", "before")
+    }
+    return objects_view(store, given) | {
+        "query": query,
+        "filters": _FILTERS,
+        "paused": "paused" in given,
+        "older": "before" in given,
+        "filtered": bool(query.keys() & {"status", *(name for name, _, _ in _FILTERS)}),
+    }
