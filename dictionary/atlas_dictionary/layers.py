@@ -109,6 +109,11 @@ class LayeredDictionary(Dictionary):
         self._numbered = tuple(enumerate(self._layers))[::-1]
         """Place and layer, the topmost first."""
 
+    @property
+    def layers(self) -> tuple[FileDictionary, ...]:
+        """The dictionaries, the lowest first."""
+        return self._layers
+
     def by_keyword(self, keyword: str) -> Entry | None:
         """Return the standard element of this keyword (PS3.6), or None."""
         for place, layer in self._numbered:

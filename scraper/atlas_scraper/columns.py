@@ -1,17 +1,20 @@
 """Which column of a table holds what: read from its heading, in any order and language.
 
-`scrape` asks for the columns of a ruled table or of a heading line; a table without a heading is
-judged by its cells (`columns_by_content`), which names only what cells can prove. The title in
-the document decides, never the vendor.
+`scrape` asks for the columns of a table. Titles say what a column holds where they are known, in
+the words of several languages; what the cells themselves prove, a tag or a VR, outweighs a title
+that is not. A table without a heading is judged by its cells alone. The document decides, never
+the vendor.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
-from atlas_scraper.representation import VM_PATTERN, VRS
-from atlas_scraper.tags import tag_in_cell
+from atlas_scraper.creator_names import is_creator
+from atlas_scraper.grids import Grid
+from atlas_scraper.representation import VM_PATTERN, read_vr
+from atlas_scraper.tags import find_tags, is_certain_tag, is_element, tag_in_cell
 from atlas_scraper.text import compact
 
 
@@ -33,35 +36,64 @@ class Role(StrEnum):
 
 _TITLES: dict[Role, str] = {
     Role.TAG: "tag|tags|tag no|tag number|tag id|attribute tag|dicom tag|element tag|private tag|"
-    "data element tag|group element|group, element|grp elm|tag (hex)|etiqueta|étiquette|タグ|标签",
-    Role.GROUP: "group|grp|gr|group no|group number|group id|gruppe|groupe|grupo|gruppo",
-    Role.ELEMENT: "element|elem|elm|ele|el|element no|element number|element id|élément|elemento",
+    "data element tag|group element|group, element|grp elm|tag (hex)|tag #|attribute id|"
+    "etiqueta|étiquette|balise|タグ|标签|データ要素タグ|tag-nr|tagnummer",
+    Role.GROUP: "group|grp|gr|group no|group number|group id|gruppe|groupe|grupo|gruppo|グループ|"
+    "グループ番号|组号|gruppennummer|group #|group hex",
+    Role.ELEMENT: "element|elem|elm|ele|el|element no|element number|element id|élément|elemento|"
+    "エレメント|要素番号|エレメント番号|元素号|elementnummer|element #|element offset|offset|elt",
     Role.NAME: "name|attribute|attribute name|data element|data element name|element name|"
-    "attribute description|tag name|field name|attributname|attribut|bezeichnung|elementname|"
+    "attribute description|tag name|field name|dicom attribute|private attribute|keyword|"
+    "attributname|attribut|bezeichnung|elementname|merkmal|"
     "nom|nom de l'attribut|nom de l'élément|nombre|nombre del atributo|atributo|nome|"
-    "nome attributo|nome dell'attributo|属性名|名称|属性名称",
+    "nome attributo|nome dell'attributo|nome do atributo|属性名|名称|属性名称|要素名|項目名",
     Role.CREATOR: "creator|owner|private creator|private owner|private owner code|owner code|"
     "private creator id|private creator name|private creator identification|creator id|"
     "private creator code|owner id|private identification code|recognition code|eigentümer|"
-    "propriétaire|propietario",
-    Role.VR: "vr|value representation|value rep|data type|représentation|wertdarstellung|wdst",
-    Role.VM: "vm|value multiplicity|multiplicity|mult|value mult|multiplizität|multiplicité",
-    Role.TYPE: "type|typ|attribute type|usage|presence|presence of value|requirement|tipo|req",
+    "private identification|private group|private block|owner name|besitzer|ersteller|"
+    "propriétaire|créateur|créateur privé|propietario|creador|creador privado|proprietario|"
+    "プライベートクリエータ|作成者|私有创建者",
+    Role.VR: "vr|value representation|value rep|data type|représentation|wertdarstellung|wdst|"
+    "datentyp|type de données|tipo de dato|representación|値表現|vr type|format|repr|"
+    "représentation de la valeur|representación del valor|rappresentazione",
+    Role.VM: "vm|value multiplicity|multiplicity|mult|value mult|multiplizität|multiplicité|"
+    "multiplicidad|molteplicità|値の数|値の多重度|cardinality|value number",
+    Role.TYPE: "type|typ|attribute type|usage|presence|presence of value|requirement|tipo|req|"
+    "presence of attribute|タイプ|类型|opt|mandatory|usage type",
     Role.VALUE: "value|values|attribute value|possible values|example|wert|valeur|valor|valore|"
-    "default value|source|値",
+    "default value|値|example value|sample value|contents|content|defined terms",
     Role.DESCRIPTION: "description|definition|note|notes|comment|comments|remark|remarks|meaning|"
     "explanation|attribute note|beschreibung|bemerkung|bemerkungen|anmerkung|hinweis|remarque|"
-    "remarques|commentaire|descripción|nota|notas|comentario|descrizione|note e commenti|"
-    "説明|備考|说明|备注",
+    "kommentar|kommentare|erläuterung|bedeutung|détails|explication|"
+    "remarques|commentaire|commentaires|descripción|nota|notas|comentario|comentarios|"
+    "descrizione|note e commenti|descrição|説明|備考|说明|备注|内容|意味",
 }
 _ROLE_OF_TITLE = {
     compact(title): role for role, titles in _TITLES.items() for title in titles.split("|")
 }
-_BOTH_TITLES = frozenset({"vrvm", "vrandvm"})
+# Words that say what a title means that is not known as a whole, the telling ones first.
+_TELLING: tuple[tuple[frozenset[str], Role], ...] = (
+    (frozenset({"creator", "owner"}), Role.CREATOR),
+    (frozenset({"name", "names"}), Role.NAME),
+    (frozenset({"vr", "representation"}), Role.VR),
+    (frozenset({"vm", "multiplicity"}), Role.VM),
+    (frozenset({"tag", "tags"}), Role.TAG),
+    (frozenset({"presence", "type", "usage"}), Role.TYPE),
+    (frozenset({"description", "comment", "comments", "note", "notes"}), Role.DESCRIPTION),
+    (frozenset({"definition", "remark", "remarks", "meaning"}), Role.DESCRIPTION),
+    (frozenset({"value", "values"}), Role.VALUE),
+)
+_BOTH_TITLES = frozenset({"vrvm", "vrandvm", "vrmult", "vrvmtype"})
 # In words that no gap divides these are two titles, not one.
 _TWO_TITLES = frozenset({"groupelement", "grpelm"})
+_TITLE_LIKE = re.compile(r"[^\W\d_a-z][^\d=:;]*")
 _LONGEST_TITLE = 4
-_MOST_TITLES = 12
+_MOST_WORDS = 6
+_MOST_TITLES = 14
+# Shares of a column's filled cells that make it one of tags, or of VRs against its title.
+_TAGS, _VRS = 0.6, 0.8
+_LONGEST_CELL = 90
+_SAME_COLUMN = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +108,22 @@ class Columns:
         Left edge of each column in points, to know the same table on the next page.
     headed : bool
         The roles come from a heading; otherwise from the cells.
+    rights : tuple of float
+        Right edge of each column of a table of texts.
     """
 
     roles: tuple[Role, ...]
     lefts: tuple[float, ...]
     headed: bool = True
+    rights: tuple[float, ...] = ()
+
+    @property
+    def place_of_tags(self) -> tuple[float, float] | None:
+        """The edges of the column of tags, or of those of groups and elements."""
+        tags = [i for i, r in enumerate(self.roles) if r in (Role.TAG, Role.GROUP, Role.ELEMENT)]
+        if not tags or not self.rights:
+            return None
+        return self.lefts[tags[0]], self.rights[tags[-1]]
 
     def at(self, cells: Sequence[str]) -> dict[Role, str]:
         """Give the cells of one row by role."""
@@ -89,25 +132,119 @@ class Columns:
             row[role] = f"{row[role]} {cell}".strip() if role in row else cell
         return row
 
-    def match(self, lefts: tuple[float, ...], tolerance: float = 12.0) -> bool:
-        """Whether a table with these left edges can be this one, continued."""
-        return len(lefts) == len(self.lefts) and all(
-            abs(a - b) <= tolerance for a, b in zip(lefts, self.lefts, strict=True)
+    def match(self, grid: Grid) -> bool:
+        """Whether a table can be this one, continued: the same edges."""
+        return len(grid.lefts) == len(self.lefts) and all(
+            abs(a - b) <= _SAME_COLUMN for a, b in zip(grid.lefts, self.lefts, strict=True)
         )
+
+    def over(self, grid: Grid) -> "Columns | None":
+        """Give these columns for a table of texts, continued, whose own edges are a little off.
+
+        Each column of the table takes the role of the column it stands under; None when two
+        stand under one, or when its tags are not where they were.
+        """
+        if grid.ruled:
+            return replace_lefts(self, grid.lefts) if self.match(grid) else None
+        edges = [*self.lefts[1:], float("inf")]
+        places = []
+        for left, right in zip(grid.lefts, grid.rights, strict=True):
+            under = [
+                min(right, edge) - max(left, start - 4)
+                for start, edge in zip(self.lefts, edges, strict=True)
+            ]
+            places.append(under.index(max(under)))
+        if len(set(places)) < len(places):
+            return None
+        roles = tuple(self.roles[place] for place in places)
+        found = Columns(roles, grid.lefts, self.headed, grid.rights)
+        tags = _tag_column([row.texts for row in grid.rows])
+        if Role.TAG in self.roles and (tags is None or found.roles[tags] is not Role.TAG):
+            return None
+        return found
+
+
+def replace_lefts(columns: Columns, lefts: tuple[float, ...]) -> Columns:
+    """Give the columns of the same table further on."""
+    return Columns(columns.roles, lefts, columns.headed)
 
 
 def role_of(title: str) -> Role | None:
     """Give the role that a heading cell names, None when it names none that is known."""
-    wanted = compact(title)
-    if wanted in _BOTH_TITLES:
-        return Role.VR
-    return _ROLE_OF_TITLE.get(wanted)
+    for wanted in (
+        title,
+        re.sub(r"[(\[].*?[)\]]", " ", title),
+        re.split(r"\s[-\u2013/]\s", title)[0],
+    ):
+        key = compact(wanted)
+        if key in _BOTH_TITLES:
+            return Role.VR
+        if key in _ROLE_OF_TITLE:
+            return _ROLE_OF_TITLE[key]
+    words = re.findall(r"\w+", title.casefold())
+    if not 1 <= len(words) <= _MOST_WORDS or not _TITLE_LIKE.fullmatch(title):
+        return None
+    for telling, role in _TELLING:
+        if not telling.isdisjoint(words):
+            return role
+    return Role.TAG if {"group", "element"} <= set(words) else None
 
 
-def columns_of_heading(cells: Sequence[str], lefts: tuple[float, ...]) -> Columns | None:
-    """Read a heading row; None when it is not one (no tag, or nothing beside the tag)."""
+def is_title(text: str) -> bool:
+    """Whether a text is a title that is known word by word."""
+    return compact(text) in _ROLE_OF_TITLE
+
+
+def count_of_titles(titles: Sequence[str]) -> int:
+    """Count the different roles that texts above a table name; 0 when they are no heading."""
+    roles = [role_of(title) for title in titles]
+    return len({role for role in roles if role is not None})
+
+
+def columns_of_heading(
+    cells: Sequence[str], lefts: tuple[float, ...], rows: Sequence[Sequence[str]] = ()
+) -> Columns | None:
+    """Read a heading row.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        The texts of the row.
+    lefts : tuple of float
+        The left edge of each column.
+    rows : sequence of sequence of str
+        The cells below it: they show which column holds the tags, and the VRs, where the titles
+        do not say so.
+
+    Returns
+    -------
+    Columns or None
+        None when it is no heading: no tag, or nothing known beside it.
+    """
     roles = [role_of(cell) or Role.OTHER for cell in cells]
-    return Columns(tuple(_settled(roles)), lefts) if _is_heading(roles) else None
+    tags = _tag_column(rows)
+    if tags is None and not {Role.TAG, Role.ELEMENT} & set(roles):
+        tags = _mixed_column(rows)
+    if tags is not None and tags < len(roles) and Role.GROUP not in roles:
+        if any(tag_in_cell(cell) for cell in cells):
+            return None
+        known = {role for role in roles if role is not Role.OTHER}
+        roles = [
+            Role.TAG if at == tags else Role.OTHER if role is Role.TAG else role
+            for at, role in enumerate(roles)
+        ]
+        if not known:
+            return None
+    elif Role.ELEMENT in roles and not {Role.TAG, Role.GROUP} & set(roles):
+        # The group may stand in the heading of the section.
+        at = roles.index(Role.ELEMENT)
+        below = [row[at] for row in rows if at < len(row) and row[at].strip()]
+        if not below or not all(is_element(cell) for cell in below):
+            return None
+        return Columns(tuple(_with_vr(_settled(roles), rows)), lefts)
+    if not _is_heading(roles):
+        return None
+    return Columns(tuple(_with_vr(_settled(roles), rows)), lefts)
 
 
 def columns_of_line(segments: Sequence[tuple[str, float]]) -> Columns | None:
@@ -135,7 +272,10 @@ def columns_by_content(rows: Sequence[Sequence[str]], lefts: tuple[float, ...]) 
     A column of 1, 2 and 3 alone may be types as well as multiplicities, and is left unnamed.
     """
     width = max((len(row) for row in rows), default=0)
-    roles = [_role_of_cells([row[i] for row in rows if i < len(row)]) for i in range(width)]
+    tagged = [row for row in rows if any(list(find_tags(cell)) for cell in row)]
+    roles = [_role_of_cells(_column(tagged, i)) for i in range(width)]
+    if Role.TAG not in roles and (mixed := _mixed_column(tagged)) is not None:
+        roles[mixed] = Role.TAG
     if roles.count(Role.TAG) != 1 or roles.count(Role.VR) > 1:
         return None
     free = [i for i, role in enumerate(roles) if role is Role.OTHER and _is_text(rows, i)]
@@ -144,19 +284,51 @@ def columns_by_content(rows: Sequence[Sequence[str]], lefts: tuple[float, ...]) 
     return Columns(tuple(roles), lefts, headed=False)
 
 
-def with_vr_by_content(columns: Columns, rows: Sequence[Sequence[str]]) -> Columns:
-    """Take a column under a title of no known meaning for the VR when its cells are VRs alone.
+def _column(rows: Sequence[Sequence[str]], index: int) -> list[str]:
+    return [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
+
+
+def _tag_column(rows: Sequence[Sequence[str]]) -> int | None:
+    """Give the column of tags that the cells show; None when none does, or more than one."""
+    width = max((len(row) for row in rows), default=0)
+    found = [i for i in range(width) if _role_of_cells(_column(rows, i)) is Role.TAG]
+    return found[0] if len(found) == 1 else None
+
+
+def _mixed_column(rows: Sequence[Sequence[str]]) -> int | None:
+    """Give the column whose cells hold a tag beside a name; None when there is no one column."""
+    width = max((len(row) for row in rows), default=0)
+    found = []
+    for index in range(width):
+        cells = _column(rows, index)
+        single = sum(
+            len(list(find_tags(cell))) == 1 and len(cell) < _LONGEST_CELL for cell in cells
+        )
+        if cells and single >= _TAGS * len(cells):
+            found.append(index)
+    return found[0] if len(found) == 1 else None
+
+
+def _with_vr(roles: list[Role], rows: Sequence[Sequence[str]]) -> list[Role]:
+    """Take the one column whose cells are VRs for the VR where no title says so.
 
     "Type" and "Format" are such titles. Two cells at least must show it.
     """
-    if Role.VR in columns.roles:
-        return columns
-    for index, role in enumerate(columns.roles):
-        filled = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
-        if role in (Role.TYPE, Role.OTHER) and len(filled) > 1 and set(filled) <= VRS:
-            roles = (*columns.roles[:index], Role.VR, *columns.roles[index + 1 :])
-            return replace(columns, roles=roles)
-    return columns
+    shown = [at for at, _ in enumerate(roles) if _are_vrs(_column(rows, at))]
+    named = roles.index(Role.VR) if Role.VR in roles else None
+    if len(shown) != 1 or named == shown[0] or roles[shown[0]] is Role.TAG:
+        return roles
+    if named is not None:
+        cells = _column(rows, named)
+        if any(read_vr(cell)[0] for cell in cells):
+            return roles
+        roles[named] = Role.OTHER
+    roles[shown[0]] = Role.VR
+    return roles
+
+
+def _are_vrs(cells: Sequence[str]) -> bool:
+    return len(cells) > 1 and sum(read_vr(c)[0] is not None for c in cells) >= _VRS * len(cells)
 
 
 def _titles_in(words: list[str]) -> list[Role]:
@@ -196,13 +368,21 @@ def _role_of_cells(cells: list[str]) -> Role:
     filled = [cell.strip() for cell in cells if cell.strip()]
     if not filled:
         return Role.OTHER
-    if sum(tag_in_cell(cell) is not None for cell in filled) >= 0.6 * len(filled):
+    if sum(_is_tag(cell) for cell in filled) >= _TAGS * len(filled):
         return Role.TAG
-    if all(cell in VRS for cell in filled):
+    if sum(read_vr(cell)[0] is not None for cell in filled) >= _VRS * len(filled):
         return Role.VR
     if all(re.fullmatch(VM_PATTERN, cell) for cell in filled) and not set(filled) <= set("123"):
         return Role.VM
     return Role.OTHER
+
+
+def _is_tag(cell: str) -> bool:
+    """Whether a cell is a tag, with no more than its creator below it."""
+    if is_certain_tag(cell):
+        return True
+    found = list(find_tags(cell))
+    return len(found) == 1 and found[0].start < 2 and is_creator(cell[found[0].end :].strip())
 
 
 def _is_text(rows: Sequence[Sequence[str]], index: int) -> bool:

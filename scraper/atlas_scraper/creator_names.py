@@ -6,30 +6,61 @@ that might as well be a remark is no creator.
 
 import re
 
+from atlas_scraper.known_creators import is_known, is_unmistakable, mended
+
 _LABEL = (
-    r"private\s+(?:creator|owner|group|gruppe|grupo)"
+    r"(?:private[sn]?\s+(?:creator|owner|group|gruppe|groupe|grupo|gruppo|block|creators|section|"
+    r"attribute|attributes|element|elements|data|tags|tag|attribut\w*|datenelement\w*|element\w*)\b"
+    r"|(?:groupe|cr\u00e9ateur|attributs?|\u00e9l\u00e9ments?)\s+priv\u00e9\w*"
+    r"|(?:creador|grupo|atributos?|elementos?)\s+privado\w*"
+    r"|\u30d7\u30e9\u30a4\u30d9\u30fc\u30c8(?:\u30af\u30ea\u30a8\u30fc\u30bf|\u30bf\u30b0|\u5c5e\u6027)?"
+    r"|shadow\s+(?:group|owner)|owner\s+code|creator\s+id|recognition\s+code)"
     r"(?:\s+(?:identification|identifier|indentification|id|code|name|data|element|elements|"
-    r"group|groups|attribute|attributes|tag|tags|number|value|for|block|module))*"
+    r"group|groups|attribute|attributes|tag|tags|number|value|for|of|by|from|under|with|block|"
+    r"module|the|private|creator|owner|von|f\u00fcr|der|de|du|para|is|are|used|defined|called|"
+    r"named|uses|used\s+is)\b)*"
 )
-_IS_LABEL = re.compile(rf"^[>\s]*{_LABEL}\b|\bcreator\s*(?:id|code|identification)?\b", re.I)
+_IS_LABEL = re.compile(
+    rf"^[>\s]*{_LABEL}\b|\bcreator\s*(?:id|code|identification)?\b|\bowner\s+(?:code|id)\b", re.I
+)
 _LABELLED = re.compile(
     rf"{_LABEL}\s*(?P<mark>[:=(\[\"'\u201c\u2018\u2013-]*\s*[\"'\u201c\u2018(]*)(?P<rest>.*)", re.I
 )
-_PRIVATE = re.compile(r"\bprivate\b", re.I)
+_LABELS = re.compile(
+    r"\b(?=private|groupe|cr\u00e9ateur|attribut|creador|grupo|shadow|owner|creator|recog)|(?=\u30d7\u30e9)",
+    re.I,
+)
+_PRIVATE = re.compile(
+    r"\bprivat\w*\b|\bpriv\u00e9\w*|\bshadow\b|\bcreator\b|\bowner\b|\brecognition\b|"
+    r"\u30d7\u30e9\u30a4\u30d9\u30fc\u30c8|\u79c1\u6709",
+    re.I,
+)
 _QUOTED = re.compile(
-    r"[(\[\"'\u201c\u2018](?P<creator>[^()\[\]\"\u201c\u201d]+)[)\]\"'\u201d\u2019]"
+    r"[(\[\"'\u201c\u2018\u00ab\u300c](?P<creator>[^()\[\]\"\u201c\u201d\u300d]+)"
+    r"[)\]\"'\u201d\u2019\u00bb\u300d]"
 )
 _BEFORE = re.compile(
-    r"^(?P<creator>.+?)\s+private\s+(?:group|attribute|data|element|tag|module)", re.I
+    r"^(?P<creator>.+?)[\s\u2013:-]+private?\s+(?:group|attribute|data|element|tag|module|creator)",
+    re.I,
+)
+_SET_TO = re.compile(
+    r"^(?:(?:always|is|is\s+)?\s*(?:set\s+to|fixed|constant|value|contains|equal\s+to|equals|"
+    r"e\.g\.|example|default|always|generated|auto|fixed\s+value)(?:\s+is)?\s*[:=]?\s*)+|^[=:]\s*",
+    re.I,
 )
 _NUMBER = re.compile(
     r"^(?:(?:appendix|annex|section|chapter|anhang|kapitel|annexe)\s+)?"
     r"(?P<number>(?:[A-Z]|\d{1,2})(?:\s?\.\s?\d{1,3})*)\.?\s+(?=[^\W\d])",
     re.I,
 )
-_CAPTION = re.compile(r"^(?:table|tabelle|tableau|tabla|tabella)\s+[\w.\-]+", re.I)
+# "Table 7", "Table A.4-2", "Table B:"; a name such as "Table speed" is no caption.
+_CAPTION = re.compile(
+    r"^(?:table|tab\.|tabelle|tableau|tabla|tabella|tabela|\u8868)\s*"
+    r"(?:[A-Z]{0,2}[.\-\u2013]?\s?\d[\w.\-\u2013]*|[A-Z](?=[:.]))",
+    re.I,
+)
 _LEADERS = re.compile(r"\.{4,}|(?:\. ){4,}|\u2026{2,}")
-_SHAPE = re.compile(r"[A-Za-z][ -\[\]-~]{1,63}")
+_SHAPE = re.compile(r"[A-Za-z0-9][ -\[\]-~]{1,63}")
 _STOP = frozenset(
     {"identification", "identifier", "definition", "description", "attributes", "elements"}
     | {"data", "value", "zero", "length", "matched", "returned", "none", "yes", "no", "n/a"}
@@ -40,45 +71,94 @@ _REMARK = re.compile(
     r"value|empty|same|for|and|with|note)\b",
     re.I,
 )
+_GROUP_NAMED = re.compile(
+    r"\b(?:group|gruppe|groupe|grupo|gruppo)\b\D{0,12}?(?:0x)?(?P<group>[0-9A-F]{3}[13579BDF])\b",
+    re.I,
+)
+_NUMBERED_WORDS = re.compile(r"[A-Z]\w*(?: [A-Z]\w*)+ \d{2,4}")
+_IDENTIFIER = re.compile(r"(?=\S*_)[A-Z][\w.-]+")
 _LONGEST_HEADING = 160
+_QUOTES = " \"'\u201c\u201d\u2018\u2019\u00ab\u00bb"
+# One word in capitals, as a creator may be, and the codes that tables say other things with.
+_ONE_CODE = re.compile(r"[A-Z][A-Z0-9_.-]{2,63}")
+_CODES = frozenset(
+    {"ALWAYS", "ANAP", "VNAP", "EMPTY", "AUTO", "USER", "CONFIG", "FIXED", "GENERATED", "SAFE"}
+    | {"UNSAFE", "NONE", "COPIED", "OPTIONAL", "REQUIRED", "ACQUISITION", "SYSTEM", "PRIVATE"}
+    | {"UNKNOWN", "VALUE", "CREATOR", "YES", "NOT", "USED", "MODALITY", "DICOM", "MWL"}
+)
 
 
 def is_creator(text: str) -> bool:
     """Whether a text is a private creator beyond doubt, seen without any label.
 
-    A value of VR LO, at most 64 characters of the default repertoire, in capitals with a digit,
-    an underscore or a colon ("GEMS_IDEN_01", "SIEMENS MR HEADER 1"), in capitals and at least
-    two words, or words that end in a number of two or more digits ("Philips Imaging DD 001").
+    One that the dictionary knows; or a value of VR LO, at most 64 characters of the default
+    repertoire, in capitals with a digit, an underscore or a colon ("GEMS_IDEN_01", "SIEMENS MR
+    HEADER 1"), in capitals and at least two words, words that end in a number of two or more
+    digits ("Philips Imaging DD 001"), or one word with an underscore ("BrainLAB_Conversion").
     """
     text = text.strip()
+    if is_known(text):
+        return True
     if not _SHAPE.fullmatch(text) or len(text) < 5 or _IS_LABEL.search(text):
         return False
-    if re.search(r"[.;!?]\s|\s\(", text):
+    if re.search(r"[.;!?]\s|\s\(", text) or set(text.casefold().split()) & _STOP:
         return False
     letters = [c for c in text if c.isalpha()]
-    if sum(c.isupper() for c in letters) >= 0.7 * len(letters):
+    if letters and sum(c.isupper() for c in letters) >= 0.7 * len(letters):
         return bool(re.search(r"[\d_:]", text)) or len(text.split()) >= 2
-    return bool(re.fullmatch(r"[A-Z]\w*(?: [A-Z]\w*)+ \d{2,4}", text))
+    return bool(_NUMBERED_WORDS.fullmatch(text) or _IDENTIFIER.fullmatch(text))
 
 
 def creator_of_line(text: str) -> str | None:
-    """Give the creator that a heading, caption or single cell names; None when it names none."""
-    text = _CAPTION.sub("", _NUMBER.sub("", text.replace("\t", " ").strip())).strip(" .:-\u2013")
+    """Give the creator that a heading, caption or single cell names; None when it names none.
+
+    It stands behind a label ("Private Creator: X", "Private Attributes of X"), in quotes or
+    parentheses, before "private attributes", or alone where the dictionary knows it.
+    """
+    text = _CAPTION.sub("", _NUMBER.sub("", text.replace("\t", " ").strip())).strip(" :-\u2013")
+    if is_unmistakable(text):
+        return text
     if not _PRIVATE.search(text) or len(text) > _LONGEST_HEADING:
         return None
-    if labelled := _LABELLED.search(text):
+    for label in _LABELS.finditer(text):
+        labelled = _LABELLED.match(text, label.start())
+        if labelled is None:
+            continue
         rest = labelled["rest"].strip()
         marked = bool(labelled["mark"].strip(" -\u2013"))
-        candidate = re.split(r"[)\]\"\u201d]", rest)[0].strip(" '\u2019.") if marked else rest
-        if may_be_creator(candidate) and (
-            is_creator(candidate) or (marked and is_one_name(candidate))
+        closed = re.split(r"[)\]\"\u201d]", rest)[0] if marked else rest
+        candidate = mended(closed.strip(_QUOTES))
+        if candidate.endswith(".") and closed == rest and not is_known(candidate):
+            candidate = candidate.rstrip(".")
+        if is_known(candidate) or (
+            may_be_creator(candidate)
+            and (is_creator(candidate) or (marked and is_one_name(candidate)))
         ):
             return candidate
     for quoted in _QUOTED.finditer(text):
         if is_creator(quoted["creator"]):
-            return quoted["creator"].strip()
+            return mended(quoted["creator"].strip())
     before = _BEFORE.match(text)
     return before["creator"] if before and is_creator(before["creator"]) else None
+
+
+def creator_in(text: str) -> str | None:
+    """Give the creator that a cell of a creator row names, with or without words around it."""
+    text = text.strip(" ,;").lstrip(". ")
+    plain = mended(_SET_TO.sub("", text).strip(_QUOTES))
+    if is_creator(plain):
+        return plain
+    for quoted in _QUOTED.finditer(text):
+        candidate = mended(quoted["creator"].strip(_QUOTES))
+        if is_creator(candidate) or (may_be_creator(candidate) and is_one_name(candidate)):
+            return candidate
+    return plain if _ONE_CODE.fullmatch(plain) and plain not in _CODES else None
+
+
+def group_of_line(text: str) -> str:
+    """Give the odd group that a heading names, "" when it names none: "Group 0019"."""
+    group = _GROUP_NAMED.search(text)
+    return group["group"] if group else ""
 
 
 def may_be_creator(text: str) -> bool:

@@ -4,13 +4,17 @@
 it for the creator of each element. A creator holds as far as its source reaches: a row for its
 block of the group, a caption for its table, a heading for its section. No creator is carried
 into a section that does not name one (PS3.5 7.8.1: the creator reserves the block in its data
-set, nowhere else).
+set, nowhere else), but for a concrete block, (gggg,1000-10FF), that the document gives to one
+creator alone; and that is a doubt.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from atlas_scraper.creator_names import (
+    creator_in,
     creator_of_line,
+    group_of_line,
     is_caption,
     is_creator,
     is_heading_length,
@@ -20,8 +24,9 @@ from atlas_scraper.creator_names import (
     section_depth,
 )
 from atlas_scraper.doubts import Doubt
+from atlas_scraper.known_creators import mended
 from atlas_scraper.layouts.fields import Fields
-from atlas_scraper.tables import Line
+from atlas_scraper.lines import Line
 from atlas_scraper.tags import Tag
 
 
@@ -31,7 +36,10 @@ def is_creator_row(fields: Fields) -> bool:
         return False
     if fields.tag.offset is None or is_label(fields.name):
         return True
-    return fields.vr in ("", "LO") and (is_creator(fields.name) or is_creator(fields.value))
+    if fields.vr not in ("", "LO"):
+        return False
+    alone = not fields.name and is_creator(fields.creator)
+    return alone or is_creator(fields.name) or is_creator(fields.value)
 
 
 def creator_of_row(fields: Fields) -> str | None:
@@ -41,13 +49,17 @@ def creator_of_row(fields: Fields) -> str | None:
         return from_name
     texts = (fields.value, fields.creator, fields.description, fields.usage, fields.name)
     for index, text in enumerate(texts):
+        if creator := creator_in(text):
+            return creator
         candidate = text.strip(" \"'\u201c\u201d\u2018\u2019")
         # A column of values or creators may hold a name that nothing but its place shows.
-        if is_creator(candidate) or (
-            index < 2 and may_be_creator(candidate) and is_one_name(candidate)
-        ):
+        if index < 2 and may_be_creator(candidate) and is_one_name(candidate):
             return candidate
     return None
+
+
+_NEXT_LINE = 2.0
+_NUMBERED = re.compile(r"^\S*\d\S*\s+")
 
 
 @dataclass(slots=True)
@@ -55,6 +67,7 @@ class _Declared:
     creator: str | None
     block: int | None
     table: int
+    letters: str = ""
 
 
 @dataclass(slots=True)
@@ -67,7 +80,10 @@ class CreatorScope:
     _caption: str | None = None
     _table: int = 0
     _last_heading: str = ""
+    _last_line: Line | None = None
+    group: str = ""
     _rows: dict[tuple[int, int], list[_Declared]] = field(default_factory=dict)
+    _blocks: dict[tuple[int, int], set[str]] = field(default_factory=dict)
 
     def line(self, line: Line) -> bool:
         """Take note of a line without an element; tell whether it is a heading or a caption."""
@@ -75,12 +91,19 @@ class CreatorScope:
         if not is_heading_length(text):
             return False
         creator = creator_of_line(text)
+        if creator is None and line.words and self._went_on(line):
+            # A heading of two lines: "Private Creator Identification" above "(GEMS_IDEN_01)".
+            creator = creator_of_line(f"{self._last_heading} {text}")
+        group = group_of_line(text)
         if is_caption(text):
+            self.group = group or self.group
             self._caption = creator
             return True
         depth = section_depth(text)
         if depth == 1 and creator is None and not line.emphasised:
             return False
+        if group and (depth or creator is not None or line.emphasised):
+            self.group = group
         if depth or creator is not None:
             self._head(text, creator, depth, line)
             return True
@@ -99,16 +122,23 @@ class CreatorScope:
         self._leave_items(fields.depth)
         offset = fields.tag.offset
         rows = self._rows.setdefault((fields.depth, fields.tag.group), [])
-        rows[:] = [row for row in rows if offset is not None and row.block not in (offset, None)]
-        rows.append(_Declared(creator, offset, self._table))
+        letters = fields.tag.letters
+        rows[:] = [
+            row
+            for row in rows
+            if (row.letters != letters if offset is None else row.block not in (offset, None))
+        ]
+        rows.append(_Declared(creator, offset, self._table, letters))
+        if creator is not None and offset is not None:
+            self._blocks.setdefault((fields.tag.group, offset), set()).add(creator)
         return creator
 
     def find(self, fields: Fields) -> tuple[str | None, list[Doubt]]:
         """Give the creator of an element, and what makes it less than certain."""
         if fields.tag.creator:
             return fields.tag.creator, []
-        if may_be_creator(fields.creator):
-            return fields.creator, []
+        if may_be_creator(fields.creator) or is_creator(fields.creator):
+            return mended(fields.creator), []
         self._leave_items(fields.depth)
         declared, doubts = self._declared(fields.tag, fields.depth)
         if declared is not None and (declared.table == self._table or not self._heading):
@@ -117,7 +147,20 @@ class CreatorScope:
             return declared.creator, doubts
         if self._heading:
             return self._heading, [] if self._caption else [Doubt.CREATOR_FROM_HEADING]
+        elsewhere = self._blocks.get((fields.tag.group, fields.tag.block or 0), set())
+        if len(elsewhere) == 1:
+            return next(iter(elsewhere)), [Doubt.CREATOR_FROM_OTHER_SECTION]
         return None, [Doubt.NO_CREATOR]
+
+    def _went_on(self, line: Line) -> bool:
+        """Whether a line may go on with the heading right above it, in its font."""
+        above = self._last_line
+        return (
+            above is not None
+            and is_label(_NUMBERED.sub("", self._last_heading))
+            and above.style == line.style
+            and 0 <= line.box[1] - above.box[3] <= _NEXT_LINE * (line.box[3] - line.box[1])
+        )
 
     @property
     def _heading(self) -> str | None:
@@ -127,7 +170,7 @@ class CreatorScope:
         """Enter a section. One deeper than the section that named the creator keeps it."""
         if text == self._last_heading:
             return
-        self._last_heading = text
+        self._last_heading, self._last_line = text, line if line.words else None
         self._caption = None
         deeper = 0 < self._depth < depth
         if creator is None and deeper:
@@ -147,6 +190,8 @@ class CreatorScope:
             rows = self._rows.get((level, tag.group), [])
             if tag.block:
                 rows = [row for row in rows if row.block in (tag.block, None)]
+            elif any(row.letters == tag.letters for row in rows):
+                rows = [row for row in rows if row.letters == tag.letters]
             named = [row for row in rows if row.creator is not None]
             if named:
                 open_ = not tag.block and len({row.creator for row in rows}) > 1

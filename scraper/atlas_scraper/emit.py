@@ -124,5 +124,10 @@ def element(
 
 
 def json_line(value: Mapping[str, Any]) -> str:
-    """Give one line of JSON; control characters of a document come out escaped."""
-    return json.dumps(value, ensure_ascii=False)
+    """Give one line of JSON; control characters and lone surrogates come out escaped."""
+    line = json.dumps(value, ensure_ascii=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return line

@@ -23,14 +23,21 @@ if TYPE_CHECKING:
 # Loose on purpose, a page too many costs time, a page too few costs elements: an odd group, an
 # element or the place of one, with O for 0; the tag with a creator inside; a column of groups.
 _CANDIDATE = re.compile(
-    r"(?<!\w)(?:0x)?[0-9A-FO]{3}[13579BDF]\s{0,2}[,:;.\s]\s{0,2}(?:0x)?"
-    r"[0-9A-FXYNO*]{2}\s?[0-9A-FXYNO*]{2}(?!\w)"
-    r"|\(\s*[0-9A-FO]{3}[13579BDF]\s*,[^,()]{2,70},\s*[0-9A-FXO]{2,4}\s*\)",
+    r"(?<!\w)(?:(?<=[(\[])|(?=(?:0x|\$)?\w{0,3}\d))"
+    r"(?:0x|\$)?[0-9A-FOLI]{3}[13579BDFLI]h?[\s,:;./|()-]{0,4}(?:0x|\$)?"
+    r"(?:[0-9A-FOLI]{2}|([XYNZPMKUW*#?_-])\1)[\s-]?"
+    r"(?:[0-9A-FOLI]{2}|([XYNZPMKUW*#?_-])\2)h?(?!\w)"
+    r"|\(\s*[0-9A-FOLI]{3}[13579BDFLI]\s*,[^()]{2,70},\s*[0-9A-FXOLI]{2,4}\s*\)",
     re.IGNORECASE,
 )
+# A line of titles, among the last ones of a page, whose rows begin on the next page.
+_TITLES = re.compile(r"\D{0,80}\btag\b\D{0,80}", re.IGNORECASE)
+_OTHER_TITLE = re.compile(r"\b(?:vr|vm|name|type|description)\b", re.IGNORECASE)
+_ROW = re.compile(r"[0-9A-F]{4}\s?,\s?[0-9A-FX]{4}", re.IGNORECASE)
+_LAST_LINES = 6
 _ODD_GROUP = re.compile(r"(?<!\w)(?:0x)?[0-9A-F]{3}[13579BDF](?!\w)", re.IGNORECASE)
 _GROUP_TITLE = re.compile(r"\b(?:group|grp|gruppe|groupe|grupo|gruppo)\b", re.IGNORECASE)
-# After this many pages the pdfplumber document is opened anew: it keeps every object it has met.
+# After this many pages a document is opened anew: both libraries keep every object they have met.
 _PAGES_PER_OPENING = 64
 
 
@@ -56,6 +63,30 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """How a page was turned so that its text stands upright.
+
+    Parameters
+    ----------
+    degrees : int
+        90 or 270, clockwise.
+    width, height : float
+        Its size in points once turned.
+    """
+
+    degrees: int
+    width: float
+    height: float
+
+    def back(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """Give the box of the page as it is in the file."""
+        x0, top, x1, bottom = box
+        if self.degrees == 90:
+            return top, self.width - x1, bottom, self.width - x0
+        return self.height - bottom, x0, self.height - top, x1
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page.
 
@@ -69,9 +100,9 @@ class Page:
         Upright words; empty on a page without a candidate.
     plumbed : pdfplumber.page.Page or None
         The page with its ruling, valid until the next page is asked for; None on a page without
-        a candidate.
-    sideways : bool
-        Most of its letters do not stand upright, and were left out of `words`.
+        a candidate. One whose text runs up or down is turned first.
+    turn : Turn or None
+        How the page was turned, which its places follow; None when it was not.
     """
 
     number: int
@@ -79,7 +110,7 @@ class Page:
     text: str
     words: tuple[Word, ...] = ()
     plumbed: "PlumberPage | None" = None
-    sideways: bool = False
+    turn: Turn | None = None
 
 
 def require_libraries() -> None:
@@ -101,6 +132,17 @@ def has_candidate(text: str) -> bool:
     return bool(_GROUP_TITLE.search(text) and _ODD_GROUP.search(text))
 
 
+def ends_in_titles(text: str) -> bool:
+    """Whether a page ends in the titles of a table whose rows begin on the next page."""
+    last = text.rstrip().rsplit("\n", _LAST_LINES)[1:]
+    return any(
+        _TITLES.fullmatch(line)
+        and _OTHER_TITLE.search(line)
+        and not any(_ROW.search(below) for below in last[index + 1 :])
+        for index, line in enumerate(last)
+    )
+
+
 def read_pages(path: Path) -> Iterator[Page]:
     """Give every page of a document, with words where a candidate stands.
 
@@ -113,18 +155,25 @@ def read_pages(path: Path) -> Iterator[Page]:
     blank = True
     with _Text(path) as texts, _Plumbing(path) as plumbing:
         count = len(texts)
+        ahead: str | None = None
         for index in range(count):
-            text = texts.page(index)
+            text, ahead = texts.page(index) if ahead is None else ahead, None
             blank = blank and not text.strip()
-            if not has_candidate(text):
+            candidate = has_candidate(text)
+            if not candidate and index + 1 < count and ends_in_titles(text):
+                ahead = texts.page(index + 1)
+                candidate = has_candidate(ahead)
+            if not candidate:
                 yield Page(index + 1, count, text)
                 continue
             plumbed = plumbing.page(index)
             try:
                 # The margin's text runs upwards; a filter on chars keeps the ruling.
-                upright = plumbed.filter(_is_upright)
-                sideways = 2 * len(upright.chars) < len(plumbed.chars)
-                yield Page(index + 1, count, text, _words(upright), upright, sideways)
+                upright, turn = plumbed.filter(_is_upright), None
+                if 2 * len(upright.chars) < len(plumbed.chars):
+                    turned, turn = plumbing.turned(plumbed)
+                    upright = turned.filter(_is_upright)
+                yield Page(index + 1, count, text, _words(upright), upright, turn)
             finally:
                 plumbed.close()
     if blank:
@@ -144,6 +193,7 @@ class _Text:
         except OSError as error:
             raise UnreadableDocumentError(f"cannot be opened: {error.strerror}") from error
         self._file = data
+        self._served = 0
         try:
             self._document: Any = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
@@ -169,6 +219,11 @@ class _Text:
         import pypdfium2  # noqa: PLC0415
 
         try:
+            if self._served >= _PAGES_PER_OPENING:
+                self._document.close()
+                self._document = pypdfium2.PdfDocument(self._file)
+                self._served = 0
+            self._served += 1
             page = self._document[index]
             text = page.get_textpage()
             found = str(text.get_text_range())
@@ -216,6 +271,18 @@ class _Plumbing:
             ) from error
         return page
 
+    def turned(self, page: Any) -> tuple[Any, Turn]:
+        """Give a page whose text runs up or down, turned so that it stands upright."""
+        from pdfplumber.page import Page as PlumberPage  # noqa: PLC0415
+
+        upwards = sum(char["matrix"][1] > 0 for char in page.chars)
+        degrees = 90 if 2 * upwards > len(page.chars) else 270
+        # pdfminer turns the text by the one, pdfplumber sizes the page by the other.
+        page.page_obj.rotate = (page.page_obj.rotate + degrees) % 360
+        page.page_obj.attrs = {**page.page_obj.attrs, "Rotate": page.page_obj.rotate}
+        turned = PlumberPage(self._document, page.page_obj, page.page_number, page.initial_doctop)
+        return turned, Turn(degrees, float(turned.width), float(turned.height))
+
     def _close(self) -> None:
         if self._document is not None:
             self._document.close()
@@ -236,6 +303,7 @@ def _is_upright(item: dict[str, Any]) -> bool:
 
 
 def _words(page: "PlumberPage") -> tuple[Word, ...]:
+    x0, top, x1, bottom = page.bbox
     words = page.extract_words(return_chars=True, use_text_flow=False, x_tolerance_ratio=0.2)
     return tuple(
         Word(
@@ -248,6 +316,8 @@ def _words(page: "PlumberPage") -> tuple[Word, ...]:
             size=round(word["chars"][0]["size"], 1),
         )
         for word in words
+        # What stands beside the page is not to be seen, and may stand anywhere.
+        if word["x1"] > x0 and word["x0"] < x1 and word["bottom"] > top and word["top"] < bottom
     )
 
 

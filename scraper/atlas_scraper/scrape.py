@@ -7,7 +7,7 @@ compared before they leave: a table that gives one tag two names contradicts its
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,23 +17,26 @@ from atlas_scraper.columns import (
     columns_by_content,
     columns_of_heading,
     columns_of_line,
-    with_vr_by_content,
+    role_of,
 )
-from atlas_scraper.creator_names import creator_of_line
+from atlas_scraper.creator_names import creator_of_line, is_caption
 from atlas_scraper.creators import CreatorScope, is_creator_row
 from atlas_scraper.doubts import Doubt
 from atlas_scraper.emit import Element, Place, element
+from atlas_scraper.grids import Grid, GridRow
 from atlas_scraper.layouts import Fields, Unreadable, of_columns, running_text, text_line
-from atlas_scraper.pages import Page, read_pages
-from atlas_scraper.tables import Grid, GridRow, Line, lay_out
-from atlas_scraper.tags import find_tags
+from atlas_scraper.lines import Box, Line
+from atlas_scraper.pages import Page, Turn, read_pages
+from atlas_scraper.tables import lay_out
+from atlas_scraper.tags import find_tags, is_element
 from atlas_scraper.text import compact, join_lines
+from atlas_scraper.text_tables import Frame
 
 _HEADING_ROWS = 3
 _SAME_LEFT = 3.0
 _NEXT_LINE = 0.9
+_NEAR_CAPTION = 25.0
 
-Box = tuple[float, float, float, float]
 _Identity = tuple[int, int, int | None, int | None, str | None]
 
 
@@ -58,6 +61,14 @@ class _Open:
     creator: str | None
     doubts: list[Doubt]
     lefts: tuple[tuple[Role, float], ...] = ()
+    turn: Turn | None = None
+
+    @property
+    def on_page(self) -> Place:
+        """Its place on the page as it is in the file."""
+        if self.turn is None:
+            return self.place
+        return replace(self.place, box=self.turn.back(self.place.box))
 
 
 def scrape(
@@ -91,23 +102,29 @@ class _DocumentReader:
     source: str
     scope: CreatorScope = field(default_factory=CreatorScope)
     columns: Columns | None = None
-    ruled: bool = False
+    ended: bool = False
+    turn: Turn | None = None
+    above: tuple[str | None, ...] = ()
     number: int = 0
     table: int = 0
     on_table: bool = False
-    tag_left: float | None = None
     rows: list[_Open] = field(default_factory=list)
     names: dict[_Identity, set[str]] = field(default_factory=dict)
     out: list[Element | Reject] = field(default_factory=list)
 
     def page(self, page: Page) -> Iterator[Element | Reject]:
         self.number, self.table, self.on_table = page.number, 0, False
-        self.tag_left = None
-        if page.sideways:
-            self._reject("the text of this page runs sideways", page.text[:200], (0, 0, 0, 0))
-        for item in lay_out(page):
+        self.turn = page.turn
+        items = lay_out(page, self._frame())
+        if page.plumbed is not None and not any(_private_tag(text) for text in _texts(items)):
+            hidden = next((line for line in page.text.split("\n") if _private_tag(line)), None)
+            if hidden is not None:
+                self._reject("a tag in text that does not stand upright", hidden, (0, 0, 0, 0))
+        for index, item in enumerate(items):
             if isinstance(item, Grid):
                 self._grid(item)
+            elif _stands_below(items, index) and self._caption_below(item):
+                continue
             else:
                 self._line(item, laid_out=page.plumbed is not None)
         self._settle(keep=1)
@@ -121,78 +138,97 @@ class _DocumentReader:
         out, self.out = self.out, []
         yield from out
 
-    # Ruled tables
+    # Tables
 
     def _grid(self, grid: Grid) -> None:
-        self.table += 1
-        self.on_table = True
+        for part in _halves(grid):
+            self.table += 1
+            self.on_table = True
+            self._part(part)
+
+    def _part(self, grid: Grid) -> None:
         heading, start = _heading_of(grid)
+        continued = self.columns.over(grid) if self.columns is not None else None
         if heading is not None:
-            texts = [row.texts for row in grid.rows[start:]]
-            self._begin(with_vr_by_content(heading, texts), ruled=True)
+            self._begin(heading, grid)
             for row in grid.rows[: start - 1]:
                 self._single_cell(row)
-        elif not (self.ruled and self.columns is not None and self.columns.match(grid.lefts)):
+        elif continued is None or self.ended:
             texts = [row.texts for row in grid.rows]
-            self._begin(columns_by_content(texts, grid.lefts), ruled=True)
-        above: tuple[str | None, ...] = ()
+            self._begin(continued or columns_by_content(texts, grid.lefts), grid)
+        else:
+            self.columns = continued
         for row in grid.rows[start:]:
             again = columns_of_heading(row.texts, grid.lefts)
             if again is not None and not any(list(find_tags(t)) for t in row.texts):
-                self.columns = again
+                self.columns = replace(again, rights=grid.rights)
                 continue
-            above = self._row(row, above)
+            self._row(row, ruled=grid.ruled)
 
-    def _row(self, row: GridRow, above: tuple[str | None, ...]) -> tuple[str | None, ...]:
-        """Read one ruled row; give its cells, with those that a cell above spans filled in."""
+    def _row(self, row: GridRow, *, ruled: bool) -> None:
         columns = self.columns
         layout = of_columns(columns) if columns is not None else None
         if columns is None or layout is None:
             if any(item.tag.private for text in row.texts for item in find_tags(text)):
                 self._reject("no column can be told apart", " | ".join(row.texts), row.box)
-            return row.cells
-        filled, doubts = _fill(row, above, columns)
+            return
+        filled, doubts = _fill(row, self.above, columns)
+        if not ruled:
+            doubts.append(Doubt.TEXT_LINE)
         cells = columns.at([cell or "" for cell in filled])
+        if Role.ELEMENT in cells and not {Role.GROUP, Role.TAG} & set(cells):
+            cells[Role.GROUP] = self.scope.group
+            doubts.append(Doubt.GROUP_FROM_HEADING)
         found = layout(cells)
         if isinstance(found, Unreadable):
             self._reject(found.reason, " | ".join(row.texts), row.box)
         elif found is not None:
             self._open(replace(found, headed=columns.headed), row.box, doubts)
+            self.above = filled
         elif not self._single_cell(row):
             self._continue(cells)
-        return filled
 
     def _single_cell(self, row: GridRow) -> bool:
         """Take a row that is one cell across the table for a heading within it."""
         texts = [text for text in row.texts if text.strip()]
         if len(texts) != 1 or (row.cells.count(None) == 0 and creator_of_line(texts[0]) is None):
             return False
-        self.scope.line(Line((), texts[0], row.box))
+        if self.scope.line(Line((), texts[0], row.box)):
+            self.above = ()
+        return True
+
+    def _frame(self) -> Frame | None:
+        """Give the columns of the present table, if it is one of texts that may go on."""
+        columns = self.columns
+        place = columns.place_of_tags if columns is not None else None
+        return Frame(columns.lefts, columns.rights, place) if columns and place else None
+
+    def _caption_below(self, line: Line) -> bool:
+        """Give the rows of a table without a creator the one that its caption names."""
+        creator = creator_of_line(line.text)
+        rows = [row for row in self.rows if Doubt.NO_CREATOR in row.doubts]
+        if creator is None or len(rows) < len([r for r in self.rows if r.fields.tag.private]):
+            return False
+        for row in rows:
+            row.creator = creator
+            row.doubts.remove(Doubt.NO_CREATOR)
+            row.doubts.append(Doubt.CREATOR_FROM_HEADING)
+        self._end_table()
+        self.ended, self.on_table = True, False
         return True
 
     # Lines
 
     def _line(self, line: Line, *, laid_out: bool) -> None:
-        tags = [item for item in find_tags(line.text) if item.tag.private]
-        under = self.columns if not self.ruled else None
-        found = text_line.anchor(line, under, self.tag_left) if laid_out and under else None
-        if found is not None and under is not None:
-            self.tag_left = found.left
-            if not self.on_table:
-                self.table += 1
-                self.on_table = True
-            fields = text_line.read(line, found, under)
-            lefts = _free_lefts(line, fields)
-            self._open(fields, line.box, [Doubt.TEXT_LINE], lefts)
-        elif tags and laid_out:
+        if laid_out and any(item.tag.private for item in find_tags(line.text)):
             self._bare(line)
         elif laid_out and (heading := columns_of_line(line.segments())) is not None:
             self.table += 1
             self.on_table = True
-            self._begin(heading, ruled=False)
+            self._begin(heading)
         elif self.scope.line(line):
             self._end_table()
-            self.columns = None
+            self.ended = True
             self.on_table = False
         elif laid_out:
             self._next_line(line)
@@ -202,17 +238,17 @@ class _DocumentReader:
         if found is None:
             self._reject("several tags in one line", line.text, line.box)
             return
-        fields = text_line.bare(line, found)
+        fields = text_line.read(line, found)
         if isinstance(fields, Unreadable):
             fields = running_text.read(line, found)
         if isinstance(fields, Unreadable):
             self._reject(fields.reason, line.text, line.box)
         else:
-            self._open(fields, line.box, [Doubt.TEXT_LINE])
+            self._open(fields, line.box, [Doubt.TEXT_LINE], _free_lefts(line, fields))
 
     def _next_line(self, line: Line) -> None:
         """Join a line to the free text right above it, when it begins at the same left edge."""
-        if self.ruled or not self.rows or self.rows[-1].place.page != self.number:
+        if not self.rows or self.rows[-1].place.page != self.number:
             return
         row = self.rows[-1]
         box = row.place.box
@@ -234,20 +270,25 @@ class _DocumentReader:
         self._settle()
         self.names = {}
 
-    def _begin(self, columns: Columns | None, *, ruled: bool) -> None:
+    def _begin(self, columns: Columns | None, grid: Grid | None = None) -> None:
+        """Enter a table; one with the same columns at the top of a page goes on."""
         before = self.columns
         going_on = (
             columns is not None
             and before is not None
+            and grid is not None
             and self.table == 1
+            and not self.ended
             and columns.roles == before.roles
-            and columns.match(before.lefts)
+            and before.over(grid) is not None
         )
         if not going_on:
             self.scope.table()
             self._end_table()
-        self.columns, self.ruled = columns, ruled
-        self.tag_left = None
+            self.above = ()
+        if columns is not None and grid is not None:
+            columns = replace(columns, rights=grid.rights)
+        self.columns, self.ended = columns, False
 
     def _open(
         self,
@@ -265,7 +306,7 @@ class _DocumentReader:
         elif fields.tag.private:
             creator, more = self.scope.find(fields)
             doubts += more
-        self.rows.append(_Open(fields, place, creator, doubts, lefts))
+        self.rows.append(_Open(fields, place, creator, doubts, lefts, self.turn))
 
     def _continue(self, cells: dict[Role, str]) -> None:
         """Add the cells of a line without a tag to the row before it."""
@@ -297,14 +338,15 @@ class _DocumentReader:
                 doubts.append(Doubt.OTHER_NAME)
             if len(other_names) > 1:
                 doubts.append(Doubt.CONTRADICTORY_TABLE)
-            concluded = element(row.fields, row.creator, row.place, doubts)
+            concluded = element(row.fields, row.creator, row.on_page, doubts)
             if isinstance(concluded, str):
                 text = f"{row.fields.name} {row.fields.vr} {row.fields.vm}".strip()
-                self.out.append(_rejected(row.place, concluded, text))
+                self.out.append(_rejected(row.on_page, concluded, text))
             else:
                 self.out.append(concluded)
 
     def _reject(self, reason: str, text: str, box: Box) -> None:
+        box = box if self.turn is None else self.turn.back(box)
         place = Place(self.source, self.number, self.table if self.on_table else None, box)
         self.out.append(_rejected(place, reason, text))
 
@@ -314,30 +356,92 @@ def _rejected(place: Place, reason: str, text: str) -> Reject:
     return Reject(place.source, place.page, place.table, place.box, reason, text)
 
 
+def _texts(items: Sequence[Line | Grid]) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, Line):
+            yield item.text
+        else:
+            for row in item.rows:
+                yield " ".join(row.texts)
+
+
+def _private_tag(text: str) -> bool:
+    return any(item.tag.private for item in find_tags(text))
+
+
+def _stands_below(items: Sequence[Line | Grid], index: int) -> bool:
+    """Whether a line is a caption right below a table, and far from the next one."""
+    line = items[index]
+    before = items[index - 1] if index else None
+    if isinstance(line, Grid) or not isinstance(before, Grid) or not is_caption(line.text):
+        return False
+    above = line.box[1] - before.box[3]
+    after = next((item for item in items[index + 1 :] if isinstance(item, Grid)), None)
+    below = after.box[1] - line.box[3] if after is not None else float("inf")
+    return above < _NEAR_CAPTION and above < 0.75 * below
+
+
+def _halves(grid: Grid) -> list[Grid]:
+    """Divide a table whose heading names the same columns twice, side by side."""
+    roles = [role_of(text) for text in grid.rows[0].texts]
+    half = len(roles) // 2
+    if half < 2 or len(roles) % 2 or roles[:half] != roles[half:] or Role.TAG not in roles:
+        return [grid]
+    return [
+        replace(
+            grid,
+            rows=tuple(GridRow(row.cells[part], row.box) for row in grid.rows),
+            lefts=grid.lefts[part],
+            rights=grid.rights[part],
+        )
+        for part in (slice(None, half), slice(half, None))
+    ]
+
+
 def _heading_of(grid: Grid) -> tuple[Columns | None, int]:
-    """Find the heading among the first rows; give it and the index of the row after it."""
-    for index, row in enumerate(grid.rows[:_HEADING_ROWS]):
-        if any(list(find_tags(text)) for text in row.texts):
+    """Find the heading among the first rows; give it and the index of the row after it.
+
+    A heading of two rows divides a title above ("Tag") into those below ("Group", "Element").
+    """
+    best: tuple[int, Columns | None, int] = (0, None, 0)
+    rows = [row.texts for row in grid.rows]
+    for index, texts in enumerate(rows[:_HEADING_ROWS]):
+        if any(list(find_tags(text)) for text in texts):
             break
-        columns = columns_of_heading(row.texts, grid.lefts)
-        if columns is not None:
-            return columns, index + 1
-    return None, 0
+        trials = [texts]
+        if index:
+            pairs = zip(rows[index - 1], texts, strict=True)
+            trials.append(tuple(below or above for above, below in pairs))
+            pairs = zip(rows[index - 1], texts, strict=True)
+            trials.append(tuple(f"{above} {below}".strip() for above, below in pairs))
+        for trial in trials:
+            columns = columns_of_heading(trial, grid.lefts, rows[index + 1 :])
+            if columns is not None:
+                known = len(set(columns.roles) - {Role.OTHER})
+                if known > best[0]:
+                    best = (known, columns, index + 1)
+    return best[1], best[2]
 
 
 def _fill(
     row: GridRow, above: tuple[str | None, ...], columns: Columns
 ) -> tuple[tuple[str | None, ...], list[Doubt]]:
-    """Fill in the group and the creator that a cell above spans."""
+    """Fill in the group and the creator that stand in a row above for this one too."""
     filled = list(row.cells)
     doubts = []
+    has_tag = any(
+        is_element(cell or "") if role is Role.ELEMENT else bool(list(find_tags(cell or "")))
+        for role, cell in zip(columns.roles, row.cells, strict=False)
+    )
     for index, role in enumerate(columns.roles[: len(filled)]):
-        if filled[index] is None and index < len(above) and above[index]:
-            if role is Role.CREATOR:
-                filled[index] = above[index]
-            elif role is Role.GROUP:
-                filled[index] = above[index]
-                doubts.append(Doubt.GROUP_ABOVE)
+        if filled[index] or index >= len(above) or not above[index]:
+            continue
+        if role is Role.CREATOR and (filled[index] is None or has_tag):
+            doubts += [] if filled[index] is None else [Doubt.CREATOR_ABOVE]
+            filled[index] = above[index]
+        elif role is Role.GROUP and (filled[index] is None or has_tag):
+            filled[index] = above[index]
+            doubts.append(Doubt.GROUP_ABOVE)
     return tuple(filled), doubts
 
 

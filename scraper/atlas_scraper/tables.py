@@ -1,128 +1,57 @@
-"""What stands on a page, from top to bottom: ruled tables, and lines of text between them.
+"""What stands on a page, from top to bottom: tables, and lines of text between them.
 
 `scrape` calls `lay_out` on each page with a candidate. A ruled table that is only a frame (one
-column, or several tags in one cell) is given as lines, which the text layouts read; so is a
-table without any tag, whose words may be a heading.
+column, or several tags in one cell) is given back to its words, in which `text_tables` looks for
+the table that it frames; so is a table without any tag, whose words may be a heading.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from atlas_scraper import text_tables
+from atlas_scraper.columns import Role, role_of
+from atlas_scraper.grids import Grid, GridRow
+from atlas_scraper.lines import Box, Line, lines_of
 from atlas_scraper.pages import Page, Word, body_font
-from atlas_scraper.tags import find_tags, is_group
+from atlas_scraper.tags import find_tags, is_element, is_group, tag_in_cell
 from atlas_scraper.text import join_lines
 
 if TYPE_CHECKING:
+    from pdfplumber._typing import T_obj, T_obj_list
+    from pdfplumber.page import Page as PlumberPage
     from pdfplumber.table import Table
 
-Box = tuple[float, float, float, float]
-# A gap wider than this share of the letters' height divides two columns; a space is 0.2 to 0.35.
-_COLUMN_GAP = 0.6
-_NO_FONT = ("", 0.0)
+_LONG_RULE = 100.0
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of text; `text` has a tab where a gap divides columns.
+def lay_out(page: Page, before: text_tables.Frame | None = None) -> list[Line | Grid]:
+    """Give the tables and lines of a page in reading order.
 
-    `emphasised` says that its font or size is not that of the page's body.
+    Parameters
+    ----------
+    page : Page
+        The page.
+    before : Frame, optional
+        The columns of a table without ruling that may go on from the page before.
     """
-
-    words: tuple[Word, ...]
-    text: str
-    box: Box
-    emphasised: bool = False
-
-    @property
-    def style(self) -> tuple[str, float]:
-        """Font and size of the first word."""
-        return self.words[0].font, self.words[0].size
-
-    def segments(self) -> list[tuple[str, float]]:
-        """Give the parts that gaps divide, each with its left edge."""
-        return [(" ".join(w.text for w in part), part[0].x0) for part in _parts(self.words)]
-
-    def word_at(self, position: int) -> Word:
-        """Give the word that stands at a position of `text`."""
-        end = 0
-        for word in self.words:
-            end += len(word.text)
-            if position < end:
-                return word
-            end += 1
-        return self.words[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class GridRow:
-    """One row of a ruled table; a cell that another one spans is None."""
-
-    cells: tuple[str | None, ...]
-    box: Box
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The cells, with "" for those that are spanned."""
-        return tuple(cell or "" for cell in self.cells)
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A ruled table."""
-
-    rows: tuple[GridRow, ...]
-    box: Box
-    lefts: tuple[float, ...]
-
-
-def lay_out(page: Page) -> list[Line | Grid]:
-    """Give the ruled tables and lines of a page in reading order."""
     if page.plumbed is None:
         return list(_plain_lines(page.text))
-    grids = [grid for table in page.plumbed.find_tables() if (grid := _grid(table)) is not None]
+    chars = _Chars(page.plumbed.chars)
+    found = (_grid(table, chars) for table in page.plumbed.find_tables())
+    grids = [grid for grid in found if grid is not None]
     grids = [g for g in grids if not any(o is not g and _inside(o.box, g.box) for o in grids)]
     outside = [w for w in page.words if not any(_holds(g.box, w) for g in grids)]
-    items: list[Line | Grid] = [*grids, *lines_of(outside, body_font(page.words))]
+    lines = lines_of(outside, body_font(page.words))
+    tables, rest = text_tables.find(lines, _rules(page.plumbed), before)
+    items: list[Line | Grid] = [*grids, *tables, *rest]
     return sorted(items, key=lambda item: (round(item.box[1]), item.box[0]))
 
 
-def lines_of(words: Sequence[Word], body: tuple[str, float] = _NO_FONT) -> list[Line]:
-    """Gather words into lines: those whose middles lie within half a letter's height."""
-    lines: list[list[Word]] = []
-    for word in sorted(words, key=lambda w: ((w.top + w.bottom) / 2, w.x0)):
-        middle = (word.top + word.bottom) / 2
-        if lines:
-            last = lines[-1][0]
-            if abs(middle - (last.top + last.bottom) / 2) <= (last.bottom - last.top) / 2:
-                lines[-1].append(word)
-                continue
-        lines.append([word])
-    return [_line(sorted(line, key=lambda w: w.x0), body) for line in lines]
-
-
-def _line(words: list[Word], body: tuple[str, float]) -> Line:
-    text = "\t".join(" ".join(w.text for w in part) for part in _parts(words))
-    box = (
-        words[0].x0,
-        min(w.top for w in words),
-        max(w.x1 for w in words),
-        max(w.bottom for w in words),
+def _rules(page: "PlumberPage") -> list[float]:
+    """Give the heights of the long horizontal lines, edges of shaded bands among them."""
+    return sorted(
+        edge["top"] for edge in page.horizontal_edges if edge["x1"] - edge["x0"] >= _LONG_RULE
     )
-    first = words[0]
-    return Line(tuple(words), text, box, body not in {_NO_FONT, (first.font, first.size)})
-
-
-def _parts(words: Sequence[Word]) -> list[list[Word]]:
-    parts = [[words[0]]]
-    for before, word in pairwise(words):
-        gap = word.x0 - before.x1
-        if gap > _COLUMN_GAP * (before.bottom - before.top):
-            parts.append([word])
-        else:
-            parts[-1].append(word)
-    return parts
 
 
 def _plain_lines(text: str) -> list[Line]:
@@ -135,25 +64,70 @@ def _plain_lines(text: str) -> list[Line]:
     ]
 
 
-def _grid(table: "Table") -> Grid | None:
+class _Chars:
+    """The letters of a page from top to bottom, to find those of a cell without a full pass."""
+
+    def __init__(self, chars: "T_obj_list") -> None:
+        self._chars = sorted(chars, key=_middle)
+        self._middles = [_middle(char) for char in self._chars]
+
+    def text(self, cell: Box) -> str:
+        """Give the text of a cell: the letters whose middle lies in it, as pdfplumber does."""
+        from pdfplumber.utils.text import extract_text  # noqa: PLC0415 (an optional dependency)
+
+        left, top, right, bottom = cell
+        first, end = bisect_left(self._middles, top), bisect_left(self._middles, bottom)
+        inside = [c for c in self._chars[first:end] if left <= (c["x0"] + c["x1"]) / 2 < right]
+        return join_lines(extract_text(inside, x_tolerance_ratio=0.2)) if inside else ""
+
+
+def _middle(char: "T_obj") -> float:
+    return float((char["top"] + char["bottom"]) / 2)
+
+
+def _grid(table: "Table", chars: _Chars) -> Grid | None:
     """Read a table of pdfplumber's; None when its ruling does not divide its tags."""
     rows = tuple(
-        GridRow(tuple(None if c is None else join_lines(c) for c in cells), row.bbox)
-        for row, cells in zip(table.rows, table.extract(x_tolerance_ratio=0.2), strict=True)
+        GridRow(tuple(None if c is None else chars.text(c) for c in row.cells), row.bbox)
+        for row in table.rows
     )
     if not rows or len(rows[0].cells) < 2:
         return None
-    tagged = 0
+    tagged = apart = 0
     for row in rows:
         counts = [len(list(find_tags(text))) for text in row.texts]
         split = sum(is_group(text) for text in row.texts)
-        tagged += bool(sum(counts) or split)
+        cells = sum(tag_in_cell(text) is not None for text in row.texts)
+        tagged += bool(sum(counts) or split or cells)
+        apart += bool(split or cells or any(_holds_a_tag(text) for text in row.texts))
         crowded = [text for text, count in zip(row.texts, counts, strict=True) if count > 1]
         if any(_is_mostly_tags(text) for text in crowded):
             return None
-    if not tagged:
+    if not tagged and _has_element_column(rows):
+        return Grid(rows, table.bbox, _lefts(table))
+    if not tagged or (apart == 0 and _columns_merge(rows)):
         return None
     return Grid(rows, table.bbox, _lefts(table))
+
+
+def _has_element_column(rows: tuple[GridRow, ...]) -> bool:
+    """Whether a table gives element numbers alone, of a group that stands above it."""
+    for index, title in enumerate(rows[0].texts):
+        cells = [row.texts[index] for row in rows[1:] if row.texts[index].strip()]
+        if role_of(title) is Role.ELEMENT and cells and all(is_element(cell) for cell in cells):
+            return True
+    return False
+
+
+def _holds_a_tag(text: str) -> bool:
+    """Whether a cell is a tag with little beside it, as its creator."""
+    return any(item.start < 3 for item in find_tags(text)) and len(text) < 90
+
+
+def _columns_merge(rows: tuple[GridRow, ...]) -> bool:
+    """Whether cells hold whole rows of another table: most of the text stands beside a tag."""
+    beside = sum(len(t) for row in rows for t in row.texts if list(find_tags(t)))
+    return beside > 0.5 * sum(len(t) for row in rows for t in row.texts)
 
 
 def _is_mostly_tags(text: str) -> bool:

@@ -20,6 +20,8 @@ _SPACES = dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2007\u2009\u202f"), " ")
 _TABLE = str.maketrans(_LIGATURES) | _INVISIBLE | _SPACES
 _SOFT_HYPHEN = "\u00ad"
 _LONG_WORD = 12
+# Endings of words that are whole.
+_WHOLE = re.compile(r"(?:ion|ing|ity|ment|ness|ance|ence|ed|er|or|al|es|ic|ive|ude|ate|s)$")
 
 
 def plain(text: str) -> str:
@@ -30,8 +32,9 @@ def plain(text: str) -> str:
 def join_lines(text: str) -> str:
     """Join the lines of one table cell into running text.
 
-    A line that ends in a hyphen or a soft hyphen goes on without a space, and so does a single
-    long word that the cell was too narrow for ("TechniqueDe", "scription").
+    A line that ends in a hyphen or a soft hyphen goes on without a space, and so does a word
+    that the cell was too narrow for: long, alone, and one that cannot end so ("TechniqueDe",
+    "scription").
     """
     joined = ""
     for raw in text.translate(_TABLE).split("\n"):
@@ -55,4 +58,6 @@ def compact(text: str) -> str:
 
 
 def _is_broken_word(before: str, after: str) -> bool:
-    return " " not in before and len(before) >= _LONG_WORD and after[0].islower()
+    if " " in before or len(before) < _LONG_WORD or not after[0].islower():
+        return False
+    return not _WHOLE.search(before) or re.search(r"[a-z][A-Z]", before) is not None

@@ -1,8 +1,11 @@
-"""Importer of what atlas-scrape finds in conformance statements: JSON, one element a line.
+"""Importer of what atlas-scrape found in conformance statements: JSON, one element a line.
 
 Each object has group, element, creator, vr, vm, name, description, source, page and confidence.
-An element without a creator names nothing in the dictionary, and one of little confidence may be a
-slip of the scraper: both are left out and noted. Document and page go into the detail.
+It may be a row of one document, a row with the `review` of a person, or an element over several
+documents, which has them in `sources` (`atlas-scrape compare -o`). Left out and noted are an
+element without a creator, which names nothing in the dictionary; one that a person rejected; and
+one of little confidence that no person accepted, for it may be a slip of the scraper. Documents and
+pages go into the detail.
 """
 
 from __future__ import annotations
@@ -44,6 +47,9 @@ def _statement(readings: Readings, line: bytes) -> Statement:
     if not isinstance(row, dict):
         raise DictionaryError("not a JSON object")
     fields = {name: value.strip() for name, value in row.items() if isinstance(value, str)}
+    review = fields.get("review", "")
+    if review == "rejected":
+        raise UnusableLineError("rejected in review")
     key = readings.key(
         fields.get("group", ""),
         fields.get("element", ""),
@@ -51,15 +57,29 @@ def _statement(readings: Readings, line: bytes) -> Statement:
         fields.get("name", ""),
     )
     confidence = row.get("confidence")
-    if isinstance(confidence, int | float) and confidence < LEAST_CONFIDENCE:
+    doubtful = isinstance(confidence, int | float) and confidence < LEAST_CONFIDENCE
+    if doubtful and review != "accepted":
         raise UnusableLineError(f"{key} has a confidence of {confidence} only")
-    page = row.get("page")
-    place = fields.get("source", "")
     return Statement(
         key=key,
         vrs=readings.vrs(fields.get("vr", "")),
         vm=readings.vm(fields.get("vm", "")),
         name=fields.get("name", ""),
         description=fields.get("description", ""),
-        detail=f"{place} p. {page}" if isinstance(page, int) else place,
+        detail=_places(row) + (", reviewed" if review == "accepted" else ""),
+    )
+
+
+def _places(row: dict[str, Any]) -> str:
+    """Return the documents with their pages, as ``one.pdf p. 7, 12; other.pdf p. 3``."""
+    sources = row.get("sources")
+    pages: dict[str, list[str]] = {}
+    for place in sources if isinstance(sources, list) else [row]:
+        if isinstance(place, dict) and isinstance(place.get("source"), str):
+            found = pages.setdefault(place["source"].strip(), [])
+            page = place.get("page")
+            if isinstance(page, int) and str(page) not in found:
+                found.append(str(page))
+    return "; ".join(
+        f"{name} p. {', '.join(found)}" if found else name for name, found in pages.items()
     )

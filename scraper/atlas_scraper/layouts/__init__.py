@@ -1,10 +1,9 @@
 """The layouts in which documents list private data elements, one small module each.
 
 A layout turns one row, or one line, into `Fields`: the texts that it found, nothing concluded.
-`scrape` chooses by what the page shows. With a heading, `of_columns` gives the layout for the
-columns: `tag_column` where a column holds tags, `group_element` where group and element stand
-apart; lines under a heading are divided into the same columns by `text_line`. Without one,
-`text_line.bare` and `running_text` read the few lines that prove themselves.
+`scrape` chooses by what the page shows. For a table, ruled or not, `of_columns` gives the layout:
+`tag_column` where a column holds tags, `group_element` where group and element stand apart. Of
+lines in no table, `text_line` and `running_text` read the few that prove themselves.
 
 To add a layout: a module with `read(...) -> Fields | Unreadable | None`, a line here, tests.
 """
@@ -24,6 +23,6 @@ def of_columns(columns: Columns) -> Reader | None:
     """Give the layout that reads rows of these columns; None when no tag can be found in them."""
     if Role.TAG in columns.roles:
         return tag_column.read
-    if Role.GROUP in columns.roles and Role.ELEMENT in columns.roles:
+    if Role.ELEMENT in columns.roles:
         return group_element.read
     return None

@@ -1,4 +1,7 @@
-"""Rows with group and element number in columns of their own."""
+"""Rows with group and element number in columns of their own.
+
+The group may also be the one that the heading of the section gives: `scrape` puts it in its place.
+"""
 
 from collections.abc import Mapping
 

@@ -46,3 +46,22 @@ def test_what_names_no_element_for_certain_is_counted_and_named(tmp_path, line, 
     table = read(tmp_path, json.dumps(FOUND), line)
     assert (len(table.statements), table.info.unread) == (1, 1)
     assert "found.jsonl, line 2: " in table.notes[0] and reason in table.notes[0]
+
+
+def test_an_element_over_several_documents_names_each_with_its_pages(tmp_path):
+    pages = [("acme.pdf", 7), ("acme.pdf", 12), ("other.pdf", 3), ("acme.pdf", 12)]
+    resolved = FOUND | {"sources": [{"source": name, "page": page} for name, page in pages]}
+    (statement,) = read(tmp_path, json.dumps(resolved)).statements
+    assert statement.detail == "acme.pdf p. 7, 12; other.pdf p. 3"
+
+
+def test_what_a_person_accepted_needs_no_confidence(tmp_path):
+    accepted = FOUND | {"confidence": 0.2, "review": "accepted"}
+    (statement,) = read(tmp_path, json.dumps(accepted)).statements
+    assert statement.detail == "acme.pdf p. 7, reviewed"
+
+
+def test_what_a_person_rejected_is_left_out(tmp_path):
+    table = read(tmp_path, json.dumps(FOUND), json.dumps(FOUND | {"review": "rejected"}))
+    assert (len(table.statements), table.faults) == (1, ())
+    assert "line 2: rejected in review" in table.notes[0]

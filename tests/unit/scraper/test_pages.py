@@ -2,7 +2,12 @@ import pytest
 from reportlab.lib import pdfencrypt
 from reportlab.pdfgen.canvas import Canvas
 
-from atlas_scraper.pages import UnreadableDocumentError, has_candidate, read_pages
+from atlas_scraper.pages import (
+    UnreadableDocumentError,
+    ends_in_titles,
+    has_candidate,
+    read_pages,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +71,26 @@ def test_scanned_images_have_no_text(tmp_path):
     canvas.rect(50, 50, 200, 200, fill=1)
     canvas.save()
     assert "scanned" in message(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0x00191001", "0019:100A", "(0019,nn0A)", "0019xx0A", "[0019,100A]", "(00l9,1002)"],
+)
+def test_notations_that_make_a_candidate(text):
+    assert has_candidate(f"Gain {text} US")
+
+
+def test_titles_at_the_end_of_a_page():
+    assert ends_in_titles("A page of prose.\nAttribute Name Tag VR VM\nPage 7 of 9")
+    assert not ends_in_titles("Attribute Name Tag VR VM\nPatient ID 0010,0020 LO 1\nPage 7 of 9")
+
+
+def test_words_beside_the_page_are_left_out(tmp_path):
+    """A stream may place text anywhere: the work must not grow with its coordinates."""
+    canvas = Canvas(str(tmp_path / "far.pdf"))
+    canvas.drawString(100, 100, "Gain (0019,1001) US 1")
+    canvas.drawString(1e9, 100, "Mode (0019,1002) US 1")
+    canvas.save()
+    (page,) = read_pages(tmp_path / "far.pdf")
+    assert [word.text for word in page.words] == ["Gain", "(0019,1001)", "US", "1"]

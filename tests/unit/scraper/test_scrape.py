@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Spacer
 
 from atlas_scraper import Reject, scrape
 from atlas_scraper.doubts import Doubt
@@ -333,14 +334,29 @@ def test_types_are_no_multiplicities(statement):
     assert [(e.vr, e.vm) for e in found] == [("SS", None), ("LO", None), ("DS", None)]
 
 
-def test_a_page_whose_text_runs_sideways_is_rejected(tmp_path):
+@pytest.mark.parametrize(("angle", "left", "top"), [(90, 50, -200), (270, -700, 100)])
+def test_a_page_whose_text_runs_sideways_is_turned(tmp_path, angle, left, top):
     canvas = Canvas(str(tmp_path / "turned.pdf"))
-    canvas.rotate(90)
-    canvas.drawString(50, -200, "Gain (0019,1001) US 1")
+    canvas.rotate(angle)
+    canvas.drawString(left, top, "Gain (0019,1001) US 1")
     canvas.save()
-    (reject,) = scrape(tmp_path / "turned.pdf")
+    (found,) = scrape(tmp_path / "turned.pdf")
+    assert facts([found]) == [(0x0019, 0x01, None, "US", None, "Gain")]
+    # Its place is that of the page as it stands in the file.
+    x0, y0, x1, y1 = found.place.box
+    assert x1 - x0 < 15 < 80 < y1 - y0
+    word = 200 if angle == 90 else 100
+    assert x0 - 5 < word < x1 + 5
+
+
+def test_a_page_whose_letters_run_askew_is_rejected(tmp_path):
+    canvas = Canvas(str(tmp_path / "askew.pdf"))
+    canvas.rotate(45)
+    canvas.drawString(300, 0, "Gain (0019,1001) US 1")
+    canvas.save()
+    (reject,) = scrape(tmp_path / "askew.pdf")
     assert isinstance(reject, Reject)
-    assert "sideways" in reject.reason
+    assert "upright" in reject.reason
 
 
 NAMES = st.text(alphabet="ABCDEabcde ", min_size=1, max_size=24).filter(lambda s: s.strip())
@@ -366,3 +382,165 @@ def test_what_is_written_is_found(statement, rows, order, ruled, group):
     found = statement().heading(HEADING).table(table, widths, ruled=ruled).elements()
     wanted = [(group, e, CREATOR, vr, vm, " ".join(n.split())) for e, vr, vm, n in rows]
     assert facts(found) == wanted
+
+
+# Layouts that a list of elements and a layout cannot make
+
+GEMS = "GEMS_IDEN_01"
+ABOVE = f"B.1 Private Creator Identification ({GEMS})"
+
+
+def keys(elements):
+    return [(e.group, e.offset, e.creator, e.vr, e.vm) for e in elements]
+
+
+@pytest.mark.parametrize("ruled", [True, False])
+def test_a_heading_of_two_rows(statement, ruled):
+    rows = [("Tag", "", "Attribute", "VR", "VM"), ("Group", "Element", "Name", "", "")]
+    rows += [("0019", f"10{i:02X}", "Gain factor", "DS", "1") for i in range(4)]
+    spans = [("SPAN", (0, 0), (1, 0)), ("SPAN", (3, 0), (3, 1)), ("SPAN", (4, 0), (4, 1))]
+    made = statement().heading(ABOVE).table(rows, [60, 60, 90, 40, 40], spans, ruled=ruled)
+    assert keys(made.elements()) == [(0x0019, i, GEMS, "DS", "1") for i in range(4)]
+
+
+def test_a_group_that_the_heading_gives(statement):
+    rows = [("Element", "Name", "VR", "VM"), ("xx0A", "Gain", "DS", "1"), ("0B", "Mode", "CS", "1")]
+    found = statement().heading(f"B.1 Private Group 0019 ({GEMS})").table(rows).elements()
+    assert keys(found) == [(0x0019, 0x0A, GEMS, "DS", "1"), (0x0019, 0x0B, GEMS, "CS", "1")]
+    assert all(Doubt.GROUP_FROM_HEADING in e.doubts for e in found)
+
+
+def test_vrs_by_name(statement):
+    rows = [("Attribute Name", "Tag", "Value Representation", "VM")]
+    rows += [
+        ("A", "(0019,1001)", "Long String", "1"),
+        ("B", "(0019,1002)", "US (Unsigned Short)", "1"),
+    ]
+    rows += [("C", "(0019,1003)", "DS - Decimal String", "1-n"), ("D", "(0019,1004)", "SQ*", "1")]
+    assert [e.vr for e in statement().table(rows).elements()] == ["LO", "US", "DS", "SQ"]
+
+
+def test_vr_and_vm_in_notes_of_many_forms(statement):
+    notes = [
+        "VR: FL, VM: 1",
+        "VR=CS; VM=1-n. Text",
+        "VR/VM: IS/1",
+        "VR FL VM 2",
+        "(VR = DS, VM = 3)",
+    ]
+    rows = [("Attribute Name", "Tag", "Note")]
+    rows += [("Private Creator", "2001,0010", "VR = LO, VM = 1. Value: Philips Imaging DD 001")]
+    rows += [("Name", f"2001,100{i}", note) for i, note in enumerate(notes)]
+    found = statement().table(rows).elements()
+    assert [(e.vr, e.vm) for e in found] == [
+        ("FL", "1"),
+        ("CS", "1-n"),
+        ("IS", "1"),
+        ("FL", "2"),
+        ("DS", "3"),
+    ]
+    assert {e.creator for e in found} == {"Philips Imaging DD 001"}
+
+
+def test_a_creator_holds_for_the_empty_cells_below_it(statement):
+    rows = [
+        ("Tag", "Private Creator", "Name", "VR"),
+        ("(0019,xx01)", "SIEMENS MR HEADER", "A", "US"),
+    ]
+    rows += [("(0019,xx02)", "", "B", "US"), ("(0029,xx03)", "SIEMENS CSA HEADER", "C", "OB")]
+    found = statement().table(rows).elements()
+    assert [e.creator for e in found] == [
+        "SIEMENS MR HEADER",
+        "SIEMENS MR HEADER",
+        "SIEMENS CSA HEADER",
+    ]
+    assert Doubt.CREATOR_ABOVE in found[1].doubts
+
+
+def test_letters_tie_a_block_to_its_creator(statement):
+    """PS3.2 N.9.6.3 writes (0039,00yy) and (0039,yy01)."""
+    rows = [("Attribute Name", "Tag", "VR", "Value")]
+    rows += [("Private Creator", "(0039,00xx)", "LO", "MAKER_ONE")]
+    rows += [("Private Creator", "(0039,00yy)", "LO", "MAKER_TWO")]
+    rows += [("A", "(0039,xx01)", "US", ""), ("B", "(0039,yy01)", "CS", "")]
+    assert [e.creator for e in statement().table(rows).elements()] == ["MAKER_ONE", "MAKER_TWO"]
+
+
+def test_creators_that_a_table_of_their_own_lists(statement):
+    made = (
+        statement()
+        .heading("A.1 Private creators")
+        .table(
+            [("Private Creator", "Tag"), ("MAKER_ONE", "(0019,0010)"), ("MAKER_TWO", "(0019,0011)")]
+        )
+    )
+    made.heading("A.2 MR Image").table([TITLES, ("A", "(0019,1108)", "CS", "1")])
+    (found,) = made.elements()
+    assert found.creator == "MAKER_TWO"
+    assert Doubt.CREATOR_FROM_OTHER_SECTION in found.doubts
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(0019,0010) Private Creator: SIEMENS MR HEADER",
+        "The private creator (0019,0010) has the value SIEMENS MR HEADER.",
+        "All elements of this section use the private creator “SIEMENS MR HEADER”.",
+        "SIEMENS MR HEADER",
+    ],
+)
+def test_a_creator_in_a_line_above_the_table(statement, line):
+    made = statement().heading("7.1 Private data").text(line)
+    (found,) = made.table([TITLES, ("A", "(0019,1008)", "CS", "1")]).elements()
+    assert found.creator == "SIEMENS MR HEADER"
+
+
+def test_a_heading_of_two_lines(statement):
+    made = statement().heading("8.3 Private Creator Identification")
+    made.story.pop()
+    made.story.append(statement().heading("(GEMS_IDEN_01)").story[1])
+    (found,) = made.table([TITLES, ("A", "(0009,1008)", "CS", "1")]).elements()
+    assert found.creator == GEMS
+
+
+@pytest.mark.parametrize("ruled", [True, False])
+def test_a_name_and_its_tag_in_one_cell(statement, ruled):
+    rows = [("Attribute", "VR", "VM"), ("Gain factor (0019,1001)", "DS", "1")]
+    rows += [("Mode (0019,1002)", "CS", "1"), ("Scan (0019,1003)", "IS", "1")]
+    found = statement().heading(ABOVE).table(rows, [150, 40, 40], ruled=ruled).elements()
+    assert [(e.offset, e.vr) for e in found] == [(1, "DS"), (2, "CS"), (3, "IS")]
+    assert [e.name for e in found] == ["Gain factor", "Mode", "Scan"]
+
+
+def test_letters_in_the_place_of_digits(statement):
+    rows = [TITLES, ("Gain", "(O019,1OO1)", "DS", "1"), ("Mode", "(00l9,1002)", "CS", "1")]
+    found = statement().heading(ABOVE).table(rows).elements()
+    assert [(e.group, e.offset) for e in found] == [(0x0019, 1), (0x0019, 2)]
+    assert all(Doubt.REPAIRED_TAG in e.doubts for e in found)
+
+
+def test_titles_at_the_foot_of_a_page(statement):
+    made = statement().heading(ABOVE).text([(0, "Tag"), (90, "VR"), (130, "Name")]).page_break()
+    (found,) = made.text([(0, "(0019,1001)"), (90, "US"), (130, "Value x")]).elements()
+    assert (found.vr, found.name, found.creator) == ("US", "Value x", GEMS)
+
+
+def test_titles_in_unknown_words(statement):
+    """The cells show which column holds the tags, and which the VRs."""
+    rows = [("Parameter", "Kennzahl", "Art"), ("Gain", "(0019,1001)", "US")]
+    rows += [("Mode", "(0019,1002)", "OB"), ("Scan", "(0019,1003)", "CS")]
+    found = statement().heading(ABOVE).table(rows).elements()
+    assert [(e.offset, e.vr, e.name) for e in found] == [
+        (1, "US", "Gain"),
+        (2, "OB", "Mode"),
+        (3, "CS", "Scan"),
+    ]
+
+
+def test_captions_below_their_tables(statement):
+    made = statement().heading("7.1 Private data")
+    for number, creator in enumerate(("SIEMENS MR HEADER", "SIEMENS CSA HEADER"), 1):
+        made.table([TITLES, ("A", f"(0019,100{number})", "CS", "1")])
+        made.text(f"Table 7-{number}: Private Attributes of {creator}")
+        made.story.append(Spacer(1, 40))
+    assert [e.creator for e in made.elements()] == ["SIEMENS MR HEADER", "SIEMENS CSA HEADER"]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_scraper.tags import find_tags, tag_in_cell, tag_in_cells
+from atlas_scraper.tags import find_tags, is_certain_tag, tag_in_cell, tag_in_cells
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,60 @@ def test_any_text_is_read_without_an_error(text):
     for found in find_tags(text):
         assert 0 <= found.tag.group <= 0xFFFF
         assert 0 <= found.start < found.end <= len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(0019,nn0A)",
+        "(0019,__0A)",
+        "(0019,--0A)",
+        "[0019,xx0A]",
+        "0x0019, 0x100A",
+        "0x0019100A",
+        "0019100A",
+        "0019xx0A",
+        "0019 100A",
+        "0019:100A",
+        "0019-100A",
+        "(0019)(100A)",
+        "(0019h,100Ah)",
+        "(0019,10 0A)",
+        "> (0019,100A)",
+        "(0019,100A)*",
+        "(0019,100A)1",
+        "(0019, xx0A, SIEMENS MR HEADER)",
+        '(0019,"SIEMENS MR HEADER",0A)',
+        "(0019, MERGE TECHNOLOGIES, INC., 0A)",
+    ],
+)
+def test_notations_of_one_tag(text):
+    found = list(find_tags(text))
+    tag = tag_in_cell(text) or found[0].tag
+    assert (tag.group, tag.offset) == (0x0019, 0x0A)
+
+
+@pytest.mark.parametrize("text", ["0049 9131", "20051103", "0019-1234"])
+def test_what_is_a_tag_under_a_title_only(text):
+    assert tag_in_cell(text) is not None
+    assert not is_certain_tag(text)
+    assert not list(find_tags(text))
+
+
+@pytest.mark.parametrize("text", ["Cell food", "deed, fade", "1107, code", "0x20412000 0x00"])
+def test_words_are_no_tags(text):
+    assert not list(find_tags(text))
+    assert not is_certain_tag(text)
+
+
+def test_the_letters_of_an_open_block():
+    creator, element = tag_in_cell("(0039,00yy)"), tag_in_cell("(0039,YY01)")
+    assert creator is not None
+    assert element is not None
+    assert creator.letters == element.letters == "yy"
+
+
+def test_an_element_number_within_its_block():
+    tag = tag_in_cells("0019", "0A")
+    assert tag is not None
+    assert (tag.group, tag.block, tag.offset) == (0x0019, None, 0x0A)
