@@ -37,6 +37,11 @@ class Archive:
         raise NotImplementedError
 
     def __enter__(self) -> Archive:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the process, and wait until it listens."""
         with (self.folder / "log").open("wb") as output:
             self._process = subprocess.Popen(
                 self.command(), stdout=output, stderr=output, env=environment(), cwd=self.folder
@@ -46,7 +51,6 @@ class Archive:
             assert self._process.poll() is None, self.said()
             assert time.monotonic() < give_up, self.said()
             time.sleep(0.05)
-        return self
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
@@ -164,6 +168,7 @@ class Orthanc(Archive):
             json.dumps(
                 {
                     "Name": ae_title,
+                    "SyncStorageArea": False,
                     "StorageDirectory": str(folder / "db"),
                     "IndexDirectory": str(folder / "db"),
                     "HttpServerEnabled": False,

@@ -15,6 +15,8 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from atlas_node.encoding.header import LITTLE_ENDIAN, explicit_header
+from atlas_node.encoding.vr import LONG_FORM
 from atlas_node.query.index import AttributeIndex, IndexedKey, Level
 from atlas_node.query.matching import Condition, parse_key
 from atlas_node.query.private_keys import PrivateKey, encode_values, folded_creator
@@ -71,6 +73,7 @@ class IndexedQuery:
             if (indexed := known.get((folded_creator(key.creator), key.key))) is not None
         ]
         self._keys = frozenset(it.indexed for it in self._asked)
+        self._fetched: Mapping[str, Mapping[IndexedKey, tuple[str, Sequence[str]]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._asked)
@@ -110,6 +113,10 @@ class IndexedQuery:
             matching[depth] = matching[depth] & found if depth in matching else found
             if not matching[depth]:
                 return None
+        level = self._level
+        if level.depth in matching and all(key.level.depth >= level.depth for key in self._keys):
+            found_of_each = self._index.values_under(self._keys, level, matching[level.depth])
+            self._fetched = found_of_each or {}
         for depth, uids in matching.items():
             element = asked[_UIDS[depth - 1]]
             if not element.value:
@@ -125,13 +132,78 @@ class IndexedQuery:
             When the index cannot be read.
         """
         named = _UIDS[: self._level.depth]
-        uids = [str(response[tag].value or "") if tag in response else "" for tag in named]
-        known = self._index.values(self._keys, self._level, uids)
+        known = self._matching(
+            [str(response[tag].value or "") if tag in response else "" for tag in named]
+        )
+        return None if known is None else _completed(response, self._asked, known)
+
+    def answer_plain(self, response: bytes) -> bytes | None:
+        """Do what `answer` does with an encoded response, which is much less work.
+
+        Parameters
+        ----------
+        response : bytes
+            Explicit VR little endian, without private elements and sequences: one of which
+            `encoding.standard.may_have_private` says no.
+
+        Raises
+        ------
+        LogError
+            When the index cannot be read.
+        ValueError
+            When an attribute has more values than its VR has room for.
+        """
+        elements, values = _elements(response)
+        known = self._matching(
+            [values.get(tag, b"").decode("latin-1").strip("\0 ") for tag in _UIDS][
+                : self._level.depth
+            ]
+        )
+        if known is None:
+            return None
+        for it in self._asked:
+            vr, found = known.get(it.indexed, (it.private.vr, ()))
+            tag = it.private.tag
+            creator = tag & 0xFFFF0000 | tag >> 8 & 0xFF
+            elements[creator] = _encoded(creator, "LO", encode_values("LO", [it.private.creator]))
+            elements[tag] = _encoded(tag, vr, encode_values(vr, found))
+        return b"".join(elements[tag] for tag in sorted(elements))
+
+    def _matching(
+        self, uids: Sequence[str]
+    ) -> Mapping[IndexedKey, tuple[str, Sequence[str]]] | None:
+        """Return the values of an entity; None where they do not satisfy the keys."""
+        known = self._fetched.get(uids[-1])
+        if known is None:
+            known = self._index.values(self._keys, self._level, uids)
         for it in self._asked:
             _, values = known.get(it.indexed, ("UN", []))
             if not it.condition.matches(values):
                 return None
-        return _completed(response, self._asked, known)
+        return known
+
+
+def _elements(identifier: bytes) -> tuple[dict[int, bytes], dict[int, bytes]]:
+    """Return the encoded elements and the values of a plain identifier, by tag."""
+    encoded: dict[int, bytes] = {}
+    values: dict[int, bytes] = {}
+    position = 0
+    while position < len(identifier):
+        group, element, vr, length = LITTLE_ENDIAN.element.unpack_from(identifier, position)
+        begin = position + LITTLE_ENDIAN.element.size
+        if vr in LONG_FORM:
+            (length,) = LITTLE_ENDIAN.length.unpack_from(identifier, begin)
+            begin += LITTLE_ENDIAN.length.size
+        end = begin + length
+        tag = group << 16 | element
+        encoded[tag], values[tag] = identifier[position:end], identifier[begin:end]
+        position = end
+    return encoded, values
+
+
+def _encoded(tag: int, vr: str, value: bytes | None) -> bytes:
+    value = value or b""
+    return explicit_header(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
 
 
 def _drop_unused_creators(identifier: Dataset, removed: Iterable[int]) -> None:

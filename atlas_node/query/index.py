@@ -169,6 +169,7 @@ class AttributeIndex:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self._known: dict[IndexedKey, int] = {}
         with self._database.writing() as connection:
             metadata.create_all(connection)
 
@@ -281,7 +282,7 @@ class AttributeIndex:
         """
         found: dict[IndexedKey, tuple[str, list[str]]] = {}
         with self._database.reading() as connection:
-            known = self._known_keys(connection)
+            known = self._known_keys(connection, keys)
             for key in keys:
                 if key not in known:
                     continue
@@ -302,22 +303,68 @@ class AttributeIndex:
                     .distinct()
                     .where(index_entries.c.entity_id.in_(entities))
                 ).scalars()
-                rows = sorted(
-                    (
-                        (row.vr, row.text, row.number)
-                        for chunk in _chunks(value_ids)
-                        for row in connection.execute(_values_of(known[key], chunk))
-                    ),
-                    key=_order,
-                )
+                rows = [
+                    (row.vr, row.text, row.number)
+                    for chunk in _chunks(value_ids)
+                    for row in connection.execute(_values_of(known[key], chunk))
+                ]
                 if rows:
-                    vr = rows[0][0]
-                    found[key] = (vr, [text for its_vr, text, _ in rows if its_vr == vr])
+                    found[key] = _of_one_vr(rows)
+        return found
+
+    def values_under(
+        self, keys: Collection[IndexedKey], level: Level, uids: Collection[str]
+    ) -> dict[str, dict[IndexedKey, tuple[str, list[str]]]] | None:
+        """Return what `values` does of many entities of one level, by UID, at once.
+
+        Parameters
+        ----------
+        keys : collection of IndexedKey
+            None of a level above that of the entities.
+        level : Level
+        uids : collection of str
+
+        Returns
+        -------
+        dict or None
+            None: so much is known of them that it is better asked one by one.
+        """
+        column = _UID_COLUMNS[level.depth - 1]
+        pairs: set[tuple[str, int]] = set()
+        with self._database.reading() as connection:
+            for chunk in _chunks(uids):
+                entries = (
+                    select(column, index_entries.c.value_id)
+                    .distinct()
+                    .join(index_entries, index_entries.c.entity_id == index_entities.c.id)
+                    .where(column.in_(chunk))
+                    .limit(_MOST_ROWS)
+                )
+                rows = connection.execute(entries).all()
+                if len(rows) == _MOST_ROWS:
+                    return None
+                pairs.update((uid, value_id) for uid, value_id in rows)
+            known = self._known_keys(connection, keys)
+            named = {known[key]: key for key in keys if key in known}
+            values: dict[int, Any] = {}
+            for chunk in _chunks({value_id for _, value_id in pairs}):
+                query = select(index_values).where(index_values.c.id.in_(chunk))
+                values.update((row.id, row) for row in connection.execute(query))
+        sorted_rows: dict[tuple[str, IndexedKey], list[tuple[str, str, float | None]]] = {}
+        for uid, value_id in pairs:
+            row = values[value_id]
+            if row.key_id in named:
+                place = (uid, named[row.key_id])
+                sorted_rows.setdefault(place, []).append((row.vr, row.text, row.number))
+        found: dict[str, dict[IndexedKey, tuple[str, list[str]]]] = {uid: {} for uid in uids}
+        for (uid, key), its in sorted_rows.items():
+            found[uid][key] = _of_one_vr(its)
         return found
 
     def counts(self, keys: Iterable[IndexedKey]) -> dict[IndexedKey, tuple[int, int]]:
         """Return the number of different values, and of entities that have one, of each key."""
         counted: dict[IndexedKey, tuple[int, int]] = {}
+        wanted = list(keys)
         entries = (
             select(
                 func.count(index_entries.c.value_id.distinct()),
@@ -327,8 +374,8 @@ class AttributeIndex:
             .select_from(index_entries)
         )
         with self._database.reading() as connection:
-            known = self._known_keys(connection)
-            for key in keys:
+            known = self._known_keys(connection, wanted)
+            for key in wanted:
                 query = entries.where(index_values.c.key_id == known.get(key, -1))
                 values, entities = connection.execute(query).one()
                 counted[key] = (values, entities)
@@ -350,7 +397,7 @@ class AttributeIndex:
     def _matching_values(
         self, connection: Connection, key: IndexedKey, condition: Condition
     ) -> list[int]:
-        key_id = self._known_keys(connection).get(key)
+        key_id = self._known_keys(connection, [key]).get(key)
         if key_id is None:
             return []
         rows = connection.execute(
@@ -358,12 +405,16 @@ class AttributeIndex:
         )
         return [number for number, text in rows if condition.matches([text])]
 
-    @staticmethod
-    def _known_keys(connection: Connection) -> dict[IndexedKey, int]:
-        return {
-            IndexedKey(row.creator, row.key, _LEVELS[row.level - 1]): row.id
-            for row in connection.execute(select(index_keys))
-        }
+    def _known_keys(
+        self, connection: Connection, wanted: Collection[IndexedKey]
+    ) -> Mapping[IndexedKey, int]:
+        """Return the identifiers of keys; one that has no value yet may be missing."""
+        if not all(key in self._known for key in wanted):
+            self._known = {
+                IndexedKey(row.creator, row.key, _LEVELS[row.level - 1]): row.id
+                for row in connection.execute(select(index_keys))
+            }
+        return self._known
 
     def _key_ids(self, connection: Connection, keys: Iterable[IndexedKey]) -> dict[IndexedKey, int]:
         ids = _interned(
@@ -379,6 +430,13 @@ def _values_of(key_id: int, ids: Sequence[int]) -> Select[Any]:
     return select(index_values.c.vr, index_values.c.text, index_values.c.number).where(
         index_values.c.id.in_(ids), index_values.c.key_id == key_id
     )
+
+
+def _of_one_vr(rows: Iterable[tuple[str, str, float | None]]) -> tuple[str, list[str]]:
+    """Return values in ascending order; of several VRs, those of the first."""
+    ordered = sorted(rows, key=_order)
+    vr = ordered[0][0]
+    return vr, [text for its_vr, text, _ in ordered if its_vr == vr]
 
 
 def _order(row: tuple[str, str, float | None]) -> tuple[str, float, str]:

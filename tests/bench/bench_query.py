@@ -1,11 +1,13 @@
 """Queries through the node, side by side with the same query sent to the archive directly.
 
-    .venv/bin/python tests/bench/bench_query.py [--write docs/performance.md] [--studies 1000]
+    .venv/bin/python tests/bench/bench_query.py [--write docs/query.md] [--studies 1000]
 
 One caller on a bare socket opens an association, asks for all studies and releases it: in turns to
 the archive and to the node in front of it. The archives are Orthanc, and a sender that has its
 responses ready and sends them as fast as the connection takes them, which no archive does. Then
-the sender sends many more, and the node's memory is watched.
+the sender sends many more, and the node's memory is watched. Queries by an indexed private key go
+to an index of a million instances, before a sender that has the studies it is asked for. Last,
+getscu retrieves a study from Orthanc and from the node in turns, and throws it away.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import statistics
+import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,14 +29,18 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from sqlalchemy import insert, select
 
+from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level
+from atlas_node.query.index import index_entities, index_entries, index_values
 from tests.archives import Orthanc
 from tests.bench.bench_dictionary import processor
 from tests.bench.document import table, write_region
 from tests.bench.processes import memory, processor_seconds
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import free_port
-from tests.unit.dimse.relay.queries import MR_HEADER, encoded, keys
+from tests.fault.pacs import ct_object, free_port
+from tests.peers import environment, program
+from tests.unit.dimse.relay.queries import MR_HEADER, decoded, encoded, keys
 from tests.upstream import PENDING, Asked, Reply, Upstream
 from tests.workstation import Workstation
 
@@ -40,6 +48,11 @@ MOST_RATIO = 1.3
 MOST_LATER = 0.020
 MANY = 100_000
 TICKS = 10
+MOST_INDEXED = 0.100
+MOST_FOUND = 100
+"""Responses up to which the goal for the index counts; beyond, most is the archive's time."""
+B_VALUES = (0, 50, 1000, 2000)
+KEY = IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE)
 
 
 def image(number: int) -> Dataset:
@@ -135,9 +148,9 @@ class Taken:
     count: int
 
 
-def ask(port: int, called: str) -> Taken:
-    """Ask once."""
-    identifier = encoded(query())
+def ask(port: int, called: str, identifier: bytes = b"") -> Taken:
+    """Ask once; for all studies, unless an identifier is given."""
+    identifier = identifier or encoded(query())
     begun = time.perf_counter()
     workstation = Workstation(port, called=called)
     workstation.associate()
@@ -208,11 +221,135 @@ def grown(folder: Path, count: int) -> tuple[int, int]:
     return before, most
 
 
+def fill(url: str, instances: int) -> None:
+    """Fill an index: studies of 100 images, with b-values that are rare, or are everywhere."""
+    index = AttributeIndex(url)
+    # So that the values are known; its study is none of those that are asked for.
+    index.record([Indexed(("2.25.1", "2.25.1.1", "2.25.1.1.1"), {KEY: ("IS", [*B_VALUES])})])
+    with index._database.writing() as connection:
+        ids = dict(connection.execute(select(index_values.c.text, index_values.c.id)).all())
+        for begin in range(0, instances, 50_000):
+            numbers = range(begin, min(instances, begin + 50_000))
+            names = ("study_uid", "series_uid", "instance_uid")
+            rows = [
+                {"id": 10 + number, **dict(zip(names, uids_of(number), strict=True))}
+                for number in numbers
+            ]
+            connection.execute(insert(index_entities), rows)
+            connection.execute(
+                insert(index_entries),
+                [
+                    {"value_id": ids[str(b_value(number, instances))], "entity_id": 10 + number}
+                    for number in numbers
+                ],
+            )
+    index.close()
+
+
+def uids_of(number: int) -> tuple[str, str, str]:
+    study = f"2.25.1000{number // 100}"
+    return study, f"{study}.{number // 10 % 10}", f"{study}.{number // 10 % 10}.{number % 10}"
+
+
+def b_value(number: int, instances: int) -> int:
+    """Return the b-value of an instance: 2000 in one study, 1000 in a hundred, or 0 and 50."""
+    study = number // 100
+    if study == 7:
+        return 2000
+    return 1000 if study % (instances // 10_000) == 0 and number % 100 > 50 else 50 * (number & 1)
+
+
+def answer_asked(port: int, studies: int) -> None:
+    """Be an archive that has the studies of the index; the target of a process."""
+
+    def script(asked: Asked) -> Iterator[Reply]:
+        uids = decoded(asked.identifier).StudyInstanceUID
+        wanted = [uids] if isinstance(uids, str) and uids else uids
+        numbers = [int(it[9:]) for it in wanted if it[9:]] if wanted else range(studies)
+        for number in numbers:
+            yield Reply(PENDING, response(number, private=False))
+        yield Reply(0x0000)
+
+    with Upstream(script, port):
+        time.sleep(3600)
+
+
+def indexed(folder: Path, instances: int, rounds: int) -> tuple[list[list[str]], bool]:
+    """Ask by an indexed private key; return rows of a table, and whether the goal is reached."""
+    folder.mkdir()
+    port = free_port()
+    archive = multiprocessing.Process(
+        target=answer_asked, args=(port, min(1000, instances // 100)), daemon=True
+    )
+    archive.start()
+    entry = {"name": "archive", "ae_title": "UPSTREAM", "host": "127.0.0.1", "port": port}
+    key = {"creator": KEY.creator, "group": "0019", "element": "xx0c", "level": "image"}
+    fill(f"sqlite:///{folder}/log.db", instances)
+    rows, reached = [], True
+    node = NodeProcess(folder, {}, node={"workers": 1}, upstreams=[entry], query={"index": [key]})
+    with node:
+        for asked_for in ("2000", "1000", "900-1100", "7", "50"):
+            # pydicom refuses a range in an IS.
+            value = asked_for.encode() + b" " * (len(asked_for) & 1)
+            key_only = Dataset()
+            key_only.add_new(0x00190010, "LO", MR_HEADER)
+            head = struct.pack("<HH2sH", 0x0019, 0x100C, b"IS", len(value))
+            data = encoded(query())
+            place = data.index(b"\x20\0\x0d\0UI")
+            data = data[:place] + encoded(key_only) + head + value + data[place:]
+            ask(node.port, "ATLAS", data)
+            taken = [ask(node.port, "ATLAS", data) for _ in range(rounds)]
+            last = statistics.median(it.last - it.associated for it in taken)
+            count = taken[0].count
+            rows.append([asked_for, f"{count:,}", f"{last * 1e3:.1f}"])
+            if count <= MOST_FOUND:
+                reached = reached and last <= MOST_INDEXED
+    archive.kill()
+    archive.join()
+    return rows, reached
+
+
+def retrieved(folder: Path, size: int, count: int, rounds: int) -> list[str]:
+    """Retrieve a study from Orthanc and from the node in turns; return a row of a table."""
+    folder.mkdir()
+    study = "2.25.4711"
+    objects = [ct_object(number, size, study) for number in range(count)]
+    for ds in objects:
+        ds.StudyDate, ds.StudyTime, ds.StudyID = "20260101", "120000", "1"
+        ds.AccessionNumber, ds.SeriesNumber, ds.PatientName = "A1", 1, "A^B"
+
+    def get(port: int, called: str) -> float:
+        command = [
+            program("getscu"), "-S", "--ignore", "-aet", "WORKSTATION", "-aec", called,
+            "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}",
+            "127.0.0.1", str(port),
+        ]  # fmt: skip
+        begun = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, env=environment())
+        return time.perf_counter() - begun
+
+    hosts = dict.fromkeys(("ATLAS", "WORKSTATION"), ("127.0.0.1", 1))
+    with Orthanc(folder / "orthanc", "ARCHIVE", hosts) as archive:
+        archive.fill(objects)
+        (folder / "node").mkdir()
+        upstreams = [archive.upstream()]
+        with NodeProcess(folder / "node", {}, node={"workers": 1}, upstreams=upstreams) as node:
+            get(node.port, "ATLAS")
+            pairs = [(get(archive.port, "ARCHIVE"), get(node.port, "ATLAS")) for _ in range(rounds)]
+    direct, through = (statistics.median(it) for it in zip(*pairs, strict=True))
+    ratio = statistics.median(theirs / ours for ours, theirs in pairs)
+    return [
+        f"{count} of {len(objects[0].PixelData) / 1e3:,.0f} kB",
+        f"{direct * 1e3:.0f}", f"{through * 1e3:.0f}", f"{ratio:.2f}",
+    ]  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--write", type=Path, help="document whose region is written")
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--instances", type=int, default=1_000_000)
     chosen = parser.parse_args()
     rows: list[list[str]] = []
     with tempfile.TemporaryDirectory() as place:
@@ -226,6 +363,11 @@ def main() -> None:
             row = compare(archive, folder / "three", chosen.rounds)[0]
             rows.append(["sender, private elements", *row])
         before, most = grown(folder / "four", MANY)
+        found, index_reached = indexed(folder / "five", chosen.instances, chosen.rounds)
+        got = [
+            retrieved(folder / f"get{size}", size, count, max(3, chosen.rounds // 3))
+            for size, count in ((20_000, 200), (500_000, 100))
+        ]
     head = [
         "archive", "responses", "first, direct", "all, direct", "first, node", "all, node",
         "ratio", "first later", "µs of processor a response",
@@ -236,7 +378,14 @@ def main() -> None:
         f"turns, {processor()}:\n\n{table(head, rows)}\n\n"
         f"Goal with an archive (at most {MOST_RATIO} times, first response within "
         f"{MOST_LATER * 1e3:.0f} ms): {verdict}. Memory of the receiver in a query of {MANY:,} "
-        f"responses: {before / 1e6:.1f} MB after a tenth of them, {most / 1e6:.1f} MB at most."
+        f"responses: {before / 1e6:.1f} MB after a tenth of them, {most / 1e6:.1f} MB at most.\n\n"
+        f"By an indexed private key, {chosen.instances:,} instances in the index, studies of 100 "
+        "images; milliseconds from the request to the final response:\n\n"
+        f"{table(['b-value', 'studies found', 'ms'], found)}\n\n"
+        f"Goal with at most {MOST_FOUND} studies ({MOST_INDEXED * 1e3:.0f} ms): "
+        f"{'reached' if index_reached else 'missed'}.\n\n"
+        "A study retrieved by getscu from Orthanc, milliseconds:\n\n"
+        f"{table(['objects', 'direct', 'node', 'ratio'], got)}"
     )
     print(said)
     if chosen.write:

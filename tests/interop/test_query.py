@@ -20,17 +20,29 @@ from pynetdicom.sop_class import (
 )
 
 from tests.archives import Archive, Dcmqrscp, Orthanc
-from tests.fault.nodes import NodeProcess
+from tests.fault.destination import Misdeed
+from tests.fault.nodes import ATLAS_NODE, NodeProcess
 from tests.fault.pacs import free_port
 from tests.peers import environment, program, scans
 from tests.scanner import EXPLICIT, IMPLICIT
-from tests.unit.dimse.relay.queries import B_VALUE, MR_HEADER, decoded, encoded, keys
+from tests.unit.dimse.relay.queries import (
+    B_VALUE,
+    MR_HEADER,
+    SOME_FAILED,
+    UNABLE,
+    decoded,
+    encoded,
+    keys,
+)
 from tests.upstream import PENDING, Asked, Pause, Reply, Upstream
 from tests.workstation import PATIENT_ROOT, STUDY_ROOT, WORKLIST, Workstation
 
 SUCCESS = 0x0000
 CALLERS = dict.fromkeys(("ATLAS", "WORKSTATION", "FINDSCU", "GDCMSCU"), ("127.0.0.1", 1))
 B_VALUES = (0, 50, 1000)
+EARLIER = 2000
+MOSAIC = 0x0019100A
+INDEX = [{"creator": MR_HEADER, "group": "0019", "element": "xx0c", "level": "image"}]
 
 
 def images() -> list[Dataset]:
@@ -47,8 +59,8 @@ def images() -> list[Dataset]:
     return [*found.values()][:40]
 
 
-def diffusion(number: int, b_value: int) -> Dataset:
-    """Return an MR image whose b-value an archive has as UN."""
+def diffusion(number: int, b_value: int, patient: str = "DIFFUSION") -> Dataset:
+    """Return an MR image of which an archive has b-value and images in mosaic as UN."""
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -56,11 +68,12 @@ def diffusion(number: int, b_value: int) -> Dataset:
     uid = f"2.25.99{number}"
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = f"{uid}.1.1"
     ds.StudyInstanceUID, ds.SeriesInstanceUID = uid, f"{uid}.1"
-    ds.PatientID, ds.PatientName = f"DIFFUSION{number}", f"Diffusion^{number}"
+    ds.PatientID, ds.PatientName = f"{patient}{number}", f"Diffusion^{number}"
     ds.StudyDate, ds.StudyTime, ds.AccessionNumber, ds.StudyID = "20260101", "120000", "", "1"
     ds.Modality, ds.SeriesNumber, ds.InstanceNumber = "MR", "1", "1"
     ds.PatientBirthDate, ds.PatientSex, ds.ReferringPhysicianName = "", "", ""
     ds.add_new(0x00190010, "LO", MR_HEADER)
+    ds.add_new(MOSAIC, "UN", b"\x24\0")
     text = str(b_value).encode()
     ds.add_new(B_VALUE, "UN", text + b" " * (len(text) & 1))
     return ds
@@ -71,15 +84,29 @@ def archive(request, tmp_path_factory) -> Iterator[Archive]:
     folder = tmp_path_factory.mktemp("archive") / "it"
     kind = {"Orthanc": Orthanc, "dcmqrscp": Dcmqrscp}[request.param]
     with kind(folder, "ARCHIVE", CALLERS) as running:
-        running.fill(images())
-        running.fill(diffusion(number, b) for number, b in enumerate(B_VALUES))
+        running.fill([*images(), diffusion(len(B_VALUES), EARLIER, "EARLIER")])
         yield running
 
 
 @pytest.fixture(scope="module")
 def node(archive, tmp_path_factory) -> Iterator[NodeProcess]:
-    with NodeProcess(tmp_path_factory.mktemp("node"), {}, upstreams=[archive.upstream()]) as run:
-        yield run
+    folder = tmp_path_factory.mktemp("node")
+    there = {"archive": archive.port}
+    upstreams = [archive.upstream()]
+    with NodeProcess(folder, there, upstreams=upstreams, query={"index": INDEX}) as running:
+        send(running, [diffusion(number, b) for number, b in enumerate(B_VALUES)])
+        yield running
+
+
+def send(node: NodeProcess, objects: Sequence[Dataset]) -> None:
+    """Send objects to the node as a scanner does, and wait until they are in the archive."""
+    ae = AE("SCANNER")
+    ae.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
+    assoc = ae.associate("127.0.0.1", node.port, ae_title="ATLAS")
+    for ds in objects:
+        assert assoc.send_c_store(ds).Status == SUCCESS
+    assoc.release()
+    node.wait_until(lambda: not node.queue())
 
 
 QUERIES = {
@@ -141,27 +168,6 @@ def test_findscu_gets_what_it_gets_without_the_node(archive, node):
     assert sum("(0020,000d)" in it for it in through) > 10
 
 
-def test_findscu_cancels(tmp_path):
-    def endless(asked: Asked):
-        while not asked.cancelled():
-            yield Reply(PENDING, encoded(keys(StudyInstanceUID="1.2.3")))
-            yield Pause(0.01)
-        yield Reply(0xFE00)
-
-    with (
-        Upstream(endless) as upstream,
-        NodeProcess(tmp_path, {}, upstreams=[upstream.entry()]) as node,
-    ):
-        query = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "--cancel", "3")
-        command = [program("findscu"), "-d", "-aec", "ATLAS", *query, "127.0.0.1", str(node.port)]
-        done = subprocess.run(
-            command, capture_output=True, check=False, env=environment(), timeout=20
-        )
-    said = (done.stdout + done.stderr).decode("latin-1").lower()
-    assert "0xfe00" in said, said[-2000:]
-    assert said.count("0xff00") < 20
-
-
 def gdcmscu(port: int, called: str) -> list[str]:
     """Return the statuses and the last words of GDCM's query.
 
@@ -198,65 +204,189 @@ def test_pynetdicom_gets_what_it_gets_without_the_node(archive, node):
     assert found(node.port, "ATLAS") == found(archive.port, "ARCHIVE")
 
 
-class TestPrivateKeys:
-    """A query for images by their b-value, to an archive that may not know it."""
+class TestIndexedKeys:
+    """Queries by a b-value, which neither archive knows."""
 
-    @pytest.mark.parametrize("dictionary", [None, {"0019,100c": ["IS", "B", 1, 1, MR_HEADER]}])
-    def test_orthanc_is_asked_for_one_with_its_vr(self, tmp_path, dictionary):
-        with Orthanc(tmp_path / "orthanc", "ARCHIVE", CALLERS, dictionary) as archive:
-            archive.fill(diffusion(number, b) for number, b in enumerate(B_VALUES))
-            (tmp_path / "node").mkdir()
-            with NodeProcess(tmp_path / "node", {}, upstreams=[archive.upstream()]) as node:
-                query = keys("IMAGE", StudyInstanceUID="2.25.992", SeriesInstanceUID="2.25.992.1")
-                query.SOPInstanceUID = ""
-                query.add_new(0x00190010, "LO", MR_HEADER)
-                query.add_new(B_VALUE, "UN", b"")
-                with Workstation(node.port) as workstation:
-                    found = workstation.find(encoded(query))
-        assert found[-1].status == SUCCESS
-        [image] = [decoded(it.identifier) for it in found[:-1]]
-        if B_VALUE in image:
-            assert image.get_item(B_VALUE).VR == "IS"
+    @pytest.mark.parametrize(
+        ("asked_for", "studies"),
+        [
+            ("1000", ["2.25.992"]),
+            ("10-100", ["2.25.991"]),
+            ("", ["2.25.990", "2.25.991", "2.25.992"]),
+            ("7", []),
+        ],
+    )
+    def test_the_index_answers_what_the_archive_cannot(self, archive, node, asked_for, studies):
+        assert studies_with(node, asked_for, "DIFFUSION*") == studies
 
-    @pytest.mark.parametrize("kind", [Orthanc, Dcmqrscp])
-    def test_the_index_answers_where_the_archive_cannot(self, tmp_path, kind):
+    def test_what_the_archive_had_before_is_found_after_a_backfill(self, archive, node):
+        assert studies_with(node, str(EARLIER), "EARLIER*") == []
+        command = ["index", "backfill", "--upstream", "archive", "-c", str(node.config_path)]
+        done = subprocess.run([*ATLAS_NODE, *command], capture_output=True, text=True, check=True)
+        assert "0 failed" in done.stdout
+        assert studies_with(node, str(EARLIER), "EARLIER*") == [f"2.25.99{len(B_VALUES)}"]
+
+
+def studies_with(node: NodeProcess, b_value: str, patient: str) -> list[str]:
+    """Return the studies that findscu finds, each of them with its b-values."""
+    # findscu takes the value of a private key for bytes in hexadecimal.
+    value = "\\".join(f"{byte:02x}" for byte in b_value.encode())
+    arguments = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID"]
+    arguments += ["-k", f"PatientID={patient}"]
+    arguments += ["-k", f"0019,0010={MR_HEADER}", "-k", f"0019,100c={value}"]
+    text = "\n".join(findscu(node.port, "ATLAS", *arguments)).partition("Find Response")[2]
+    found = sorted(re.findall(r"\(0020,000d\) UI \[([\d.]+)", text))
+    assert len(re.findall(r"\(0019,100c\) IS", text)) == len(found)
+    return found
+
+
+class TestKeysOfTheArchive:
+    """Queries for a private attribute that is not in the index."""
+
+    def image(self, port: int, *more: int) -> Dataset:
+        query = keys("IMAGE", StudyInstanceUID="2.25.992", SeriesInstanceUID="2.25.992.1")
+        query.SOPInstanceUID = ""
+        query.add_new(0x00190010, "LO", MR_HEADER)
+        for tag in MOSAIC, *more:
+            query.add_new(tag, "UN", b"")
+        with Workstation(port) as workstation:
+            *found, final = workstation.find(encoded(query))
+        assert final.status == SUCCESS
+        [image] = [decoded(it.identifier) for it in found]
+        assert image.SOPInstanceUID == "2.25.992.1.1"
+        return image
+
+    def test_an_archive_that_does_not_know_it_answers_the_rest(self, archive, node):
+        image = self.image(node.port)
+        if isinstance(archive, Orthanc):
+            # The text of a binary number in UN is not the number, so it is left as it is.
+            assert (image.get_item(MOSAIC).VR, image.get_item(MOSAIC).value) == ("UN", b"36")
+        else:
+            assert MOSAIC not in image
+
+    def test_orthanc_answers_text_where_its_dictionary_has_it(self, tmp_path):
+        known = {
+            "0019,100a": ["US", "Mosaic", 1, 1, MR_HEADER],
+            "0019,100c": ["IS", "BValue", 1, 1, MR_HEADER],
+        }
         (tmp_path / "node").mkdir()
-        index = [{"creator": MR_HEADER, "group": "0019", "element": "xx0c", "level": "image"}]
-        with kind(tmp_path / "archive", "ARCHIVE", CALLERS) as archive:
-            node = NodeProcess(
-                tmp_path / "node",
-                {"archive": archive.port},
-                upstreams=[archive.upstream()],
-                query={"index": index},
-            )
-            with node:
-                self.send(node, [diffusion(number, b) for number, b in enumerate(B_VALUES)])
-                for asked_for, studies in (
-                    ("1000", ["2.25.992"]),
-                    ("10-100", ["2.25.991"]),
-                    ("", ["2.25.990", "2.25.991", "2.25.992"]),
-                    ("7", []),
-                ):
-                    assert self.studies_with(node, asked_for) == studies
+        with Orthanc(tmp_path / "orthanc", "ARCHIVE", CALLERS, known) as archive:
+            there = {"archive": archive.port}
+            with NodeProcess(tmp_path / "node", there, upstreams=[archive.upstream()]) as node:
+                # Orthanc has values only of what came with a VR, as it does by the node.
+                send(node, [diffusion(2, 1000)])
+                image = self.image(node.port, B_VALUE)
+        assert (image.get_item(B_VALUE).VR, image[B_VALUE].value) == ("IS", 1000)
+        assert (image.get_item(MOSAIC).VR, image.get_item(MOSAIC).value) == ("UN", b"36")
 
-    def studies_with(self, node: NodeProcess, b_value: str) -> list[str]:
-        # findscu takes the value of a private key for bytes in hexadecimal.
-        value = "\\".join(f"{byte:02x}" for byte in b_value.encode())
-        arguments = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID"]
-        arguments += ["-k", f"0019,0010={MR_HEADER}", "-k", f"0019,100c={value}"]
-        text = "\n".join(findscu(node.port, "ATLAS", *arguments)).partition("Find Response")[2]
-        found = sorted(re.findall(r"\(0020,000d\) UI \[([\d.]+)", text))
-        assert len(re.findall(r"\(0019,100c\) IS", text)) == len(found)
-        return found
 
-    def send(self, node: NodeProcess, objects: Sequence[Dataset]) -> None:
-        ae = AE("SCANNER")
-        ae.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
-        assoc = ae.associate("127.0.0.1", node.port, ae_title="ATLAS")
-        for ds in objects:
-            assert assoc.send_c_store(ds).Status == SUCCESS
-        assoc.release()
-        node.wait_until(lambda: not node.queue())
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory) -> Iterator[tuple[Upstream, NodeProcess]]:
+    """A node before an upstream that says what a test wants."""
+    folder = tmp_path_factory.mktemp("scripted")
+    with (
+        Upstream(lambda asked: ()) as upstream,
+        NodeProcess(folder, {}, upstreams=[upstream.entry()], node={"workers": 1}) as node,
+    ):
+        yield upstream, node
+
+
+class TestScriptedUpstream:
+    def test_findscu_cancels(self, scripted):
+        upstream, node = scripted
+
+        def endless(asked: Asked):
+            while not asked.cancelled():
+                yield Reply(PENDING, encoded(keys(StudyInstanceUID="1.2.3")))
+                yield Pause(0.01)
+            yield Reply(0xFE00)
+
+        upstream.script = endless
+        query = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "--cancel", "3")
+        command = [program("findscu"), "-d", "-aec", "ATLAS", *query, "127.0.0.1", str(node.port)]
+        done = subprocess.run(
+            command, capture_output=True, check=False, env=environment(), timeout=20
+        )
+        said = (done.stdout + done.stderr).decode("latin-1").lower()
+        assert "0xfe00" in said, said[-2000:]
+        assert said.count("0xff00") < 20
+
+    def test_an_upstream_that_dies_in_the_middle_is_a_failure_for_findscu(self, scripted):
+        upstream, node = scripted
+        response = Reply(PENDING, encoded(keys(StudyInstanceUID="1.2.3")))
+        upstream.script = lambda asked: (response, Pause(0.05), Misdeed.RESET)
+        query = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID")
+        command = [program("findscu"), "-v", "-aec", "ATLAS", *query, "127.0.0.1", str(node.port)]
+        done = subprocess.run(command, capture_output=True, check=False, env=environment())
+        said = (done.stdout + done.stderr).decode("latin-1")
+        assert said.count("(Pending)") == 1
+        assert "UnableToProcess" in said
+        assert "query of 'FINDSCU'" in node.said()
+
+    def test_ten_thousand_responses_take_no_memory(self, scripted):
+        upstream, node = scripted
+        replies = [
+            Reply(PENDING, encoded(keys(StudyInstanceUID=f"1.2.{number}", PatientName="A" * 200)))
+            for number in range(100)
+        ]
+
+        def many(asked: Asked):
+            for _ in range(100):
+                yield from replies
+            yield Reply(SUCCESS)
+
+        upstream.script = many
+        sizes, count = [], 0
+        with Workstation(node.port) as workstation:
+            workstation.ask(encoded(keys(StudyInstanceUID="")))
+            for response in workstation.responses():
+                if response.status == PENDING:
+                    count += 1
+                    if count % 2000 == 1:
+                        sizes.append(node.own_memory("receiver-"))
+        assert count == 10_000
+        assert sizes[-1] - sizes[0] < 1_000_000, sizes
+
+
+class TestSeveralArchives:
+    def test_studies_come_once_and_an_archive_that_is_off_is_a_warning(self, tmp_path):
+        (tmp_path / "node").mkdir()
+        query = encoded(keys(StudyInstanceUID="", PatientName=""))
+        with (
+            Dcmqrscp(tmp_path / "one", "ONE") as one,
+            Orthanc(tmp_path / "two", "TWO", CALLERS) as two,
+        ):
+            one.fill(diffusion(number, 0) for number in (0, 1))
+            two.fill(diffusion(number, 0) for number in (1, 2))
+            upstreams = [one.upstream("one"), two.upstream("two")]
+            with NodeProcess(tmp_path / "node", {}, upstreams=upstreams) as node:
+                with Workstation(node.port) as workstation:
+                    *both, final = workstation.find(query)
+                one.kill()
+                with Workstation(node.port) as workstation:
+                    *left, warning = workstation.find(query)
+        assert sorted(decoded(it.identifier).StudyInstanceUID for it in both) == [
+            "2.25.990", "2.25.991", "2.25.992",
+        ]  # fmt: skip
+        assert final.status == SUCCESS
+        assert sorted(decoded(it.identifier).StudyInstanceUID for it in left) == [
+            "2.25.991", "2.25.992",
+        ]  # fmt: skip
+        assert warning.status == SOME_FAILED
+        assert warning.comment.startswith("one: cannot connect")
+
+
+def test_a_wrong_ae_title_of_the_archive_is_said(tmp_path):
+    with Dcmqrscp(tmp_path / "archive", "ARCHIVE") as archive:
+        entry = {**archive.upstream(), "ae_title": "WRONG"}
+        (tmp_path / "node").mkdir()
+        with (
+            NodeProcess(tmp_path / "node", {}, upstreams=[entry]) as node,
+            Workstation(node.port) as workstation,
+        ):
+            [final] = workstation.find(encoded(keys(StudyInstanceUID="")))
+    assert final.status == UNABLE
+    assert final.comment.startswith("archive: rejected the association: Called AE title not")
 
 
 class TestWorklist:

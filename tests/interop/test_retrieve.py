@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,14 +12,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1
 
 from tests.archives import Archive, Dcmqrscp, Orthanc
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import Pacs, ct_object, encoded
-from tests.peers import environment, program
+from tests.fault.pacs import Pacs, ct_object, encoded, free_port
+from tests.peers import environment, program, scans
 
 STUDY = "1.2.826.0.1.3680043.8.498.1"
+COMPRESSED_STUDY = "1.2.826.0.1.3680043.8.498.2"
 COUNT = 12
 KINDS = {"dcmqrscp": Dcmqrscp, "orthanc": Orthanc}
 
@@ -30,22 +36,42 @@ def study() -> list[Dataset]:
     return objects
 
 
+def compressed(folder: Path) -> Dataset:
+    """A real CT image that DCMTK has compressed without loss."""
+    source = next(path for path in scans() if path.name == "ct_image.dcm")
+    target = folder / "compressed.dcm"
+    command = [program("dcmcjpeg"), "+e1", source, target]
+    subprocess.run(command, check=True, capture_output=True, env=environment())
+    ds = dcmread(target)
+    ds.StudyInstanceUID, ds.PatientID = COMPRESSED_STUDY, "P2"
+    return ds
+
+
 class Place:
-    """An archive with a study in it, a node before it, and a PACS that both can send to."""
+    """An archive with two studies in it, a node before it, and a PACS that both can send to."""
 
     def __init__(self, stack: ExitStack, kind: str, folder: Path) -> None:
         self.folder = folder
         self.pacs = stack.enter_context(Pacs(ae_title="PACS"))
+        self.plain = free_port()
         there = {"PACS": ("127.0.0.1", self.pacs.port)}
         self.archive: Archive = stack.enter_context(KINDS[kind](folder / "archive", hosts=there))
         self.objects = study()
+        self.compressed = compressed(folder)
         self.archive.fill(self.objects)
+        if kind == "orthanc":
+            self.archive.fill([self.compressed])
         (folder / "node").mkdir()
         self.node = NodeProcess(
             folder / "node",
             {"pacs": self.pacs.port},
             upstreams=[self.archive.upstream()],
-            query={"move_destinations": [{"name": "STRAIGHT", "ae_title": "PACS"}]},
+            query={
+                "move_destinations": [
+                    {"name": "STRAIGHT", "ae_title": "PACS"},
+                    {"name": "PLAIN", "host": "127.0.0.1", "port": self.plain},
+                ]
+            },
             peers=[
                 {"ae_title": "STATION"},
                 {"ae_title": "LOOKER", "services": ["echo", "find"]},
@@ -53,19 +79,30 @@ class Place:
         )
         stack.enter_context(self.node)
 
-    def get(self, port: int, *options: str, caller: str = "STATION") -> tuple[str, list[Path]]:
-        """Have getscu get the study; return what it said, and the files."""
+    def forget(self) -> None:
+        """Empty the PACS, and let it answer as ever."""
+        self.pacs.objects.clear()
+        self.pacs.arrived.clear()
+        self.pacs.syntaxes.clear()
+        self.pacs.answer = lambda event: 0x0000
+
+    def get(
+        self, port: int, *options: str, caller: str = "STATION", study: str = STUDY
+    ) -> tuple[str, list[Path]]:
+        """Have getscu get a study; return what it said, and the files."""
         target = self.folder / f"got-{len(list(self.folder.iterdir()))}"
         target.mkdir()
-        said = self._run("getscu", port, *options, "-od", str(target), caller=caller)
+        more = (*options, "-od", str(target))
+        said = self._run("getscu", port, *more, caller=caller, study=study)
         return said, sorted(target.iterdir())
 
-    def move(self, destination: str, *options: str) -> str:
-        """Have movescu ask the node to send the study somewhere; return what it said."""
-        return self._run("movescu", self.node.port, "-aem", destination, *options, caller="STATION")
+    def move(self, destination: str, *options: str, study: str = STUDY) -> str:
+        """Have movescu ask the node to send a study somewhere; return what it said."""
+        more = ("-aem", destination, *options)
+        return self._run("movescu", self.node.port, *more, caller="STATION", study=study)
 
-    def _run(self, name: str, port: int, *options: str, caller: str) -> str:
-        keys = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={STUDY}"]
+    def _run(self, name: str, port: int, *options: str, caller: str, study: str = STUDY) -> str:
+        keys = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}"]
         called = self.archive.ae_title if port == self.archive.port else "ATLAS"
         done = subprocess.run(
             [program(name), "-v", "-S", "-aet", caller, "-aec", called, *keys, *options,
@@ -75,10 +112,25 @@ class Place:
         return done.stdout + done.stderr
 
 
-@pytest.fixture(params=sorted(KINDS))
-def place(request, tmp_path) -> Iterator[Place]:
+@pytest.fixture(scope="module", params=sorted(KINDS))
+def running(request, tmp_path_factory) -> Iterator[Place]:
     with ExitStack() as stack:
-        yield Place(stack, request.param, tmp_path)
+        yield Place(stack, request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture
+def place(running) -> Place:
+    running.forget()
+    return running
+
+
+def wait_for(port: int) -> None:
+    """Wait until something listens."""
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+            return
+        time.sleep(0.02)
 
 
 def slowly(event: object) -> int:
@@ -116,7 +168,7 @@ def test_what_getscu_gets_differs_in_private_elements_alone(place):
         assert others(mine) == others(theirs)
         assert mosaic(theirs).startswith("(0019,100a) UN")
         assert mosaic(mine).startswith("(0019,100a) US")
-    place.node.wait_until(lambda: place.node.logged() == COUNT)
+    place.node.wait_until(lambda: place.node.logged() >= COUNT)
 
 
 def test_getscu_with_implicit_vr_alone_gets_everything(place):
@@ -130,7 +182,7 @@ def test_movescu_sends_to_a_destination_through_the_node(place):
     assert "Received Final Move Response (Success)" in said, said
     assert len(place.pacs.arrived) == COUNT
     arrived = {uid: data for uid, [data] in place.pacs.objects.items()}
-    for ds in place.objects:
+    for ds in copy.deepcopy(place.objects):
         ds[0x0019100A].VR = "US"
         ds[0x0019100A].value = int.from_bytes(ds[0x0019100A].value, "little")
         assert arrived[ds.SOPInstanceUID] == encoded(ds)
@@ -160,9 +212,47 @@ def test_a_caller_that_may_not_retrieve_is_told_so(place):
     assert files == []
 
 
+@pytest.mark.parametrize("running", ["orthanc"], indirect=True)
+class TestCompressed:
+    """A compressed study in Orthanc, and programs of DCMTK that take it or do not."""
+
+    def test_movescu_sends_it_as_it_is(self, place):
+        said = place.move("PACS", study=COMPRESSED_STUDY)
+        assert "Received Final Move Response (Success)" in said, said
+        assert place.pacs.syntaxes == [JPEGLosslessSV1]
+        [[arrived]] = place.pacs.objects.values()
+        assert place.compressed.PixelData in arrived, "not a byte of it has changed"
+
+    def test_the_archive_decompresses_it_for_a_destination_that_takes_nothing_else(self, place):
+        # Without options storescp takes uncompressed objects alone.
+        command = [program("storescp"), "-aet", "PLAIN", "-od", place.folder, str(place.plain)]
+        receiver = subprocess.Popen(command, env=environment())
+        wait_for(place.plain)
+        try:
+            said = place.move("PLAIN", study=COMPRESSED_STUDY)
+        finally:
+            receiver.kill()
+            receiver.wait(10)
+        assert "Received Final Move Response (Success)" in said, said
+        [file] = place.folder.glob(f"*{place.compressed.SOPInstanceUID}")
+        got = dcmread(file)
+        assert got.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+        assert len(got.PixelData) == got.Rows * got.Columns * got.BitsAllocated // 8
+
+    def test_getscu_gets_it_as_it_is_where_it_takes_that(self, place):
+        said, [file] = place.get(place.node.port, "+xs", study=COMPRESSED_STUDY)
+        assert "Completed Suboperations : 1" in said, said
+        got = dcmread(file)
+        assert got.file_meta.TransferSyntaxUID == JPEGLosslessSV1
+        assert got.PixelData == place.compressed.PixelData
+
+
 def test_an_archive_that_is_killed_is_named(place):
     place.archive.kill()
-    said, files = place.get(place.node.port)
+    try:
+        said, files = place.get(place.node.port)
+    finally:
+        place.archive.start()
     assert files == []
     assert "UnableToProcess" in said, said
     assert f"{place.archive.ae_title} at 127.0.0.1" in place.node.said()

@@ -23,7 +23,7 @@ from atlas_node.dimse.relay.identifier import (
     EXPLICIT,
     annotated,
     annotated_request,
-    carried_over,
+    annotated_response,
     decode_identifier,
     encode_identifier,
 )
@@ -232,7 +232,8 @@ class Query:
                 for it in asking:
                     it.conversation.abort()
                 break
-            self._wait(asking, _LOOK_EVERY if leave_at is None else leave_at - now)
+            if not any(it.conversation.has_arrived for it in asking):
+                self._wait(asking, _LOOK_EVERY if leave_at is None else leave_at - now)
             request.listen()
             if request.is_gone:
                 raise CallerGoneError(f"{request.requestor}: ended the association")
@@ -251,14 +252,18 @@ class Query:
         news.poll(seconds * 1000)
 
     def _take_all(self, asking: _Asking, *, cancelled: bool) -> bool:
-        """Take what an upstream has said; return whether that was its last."""
+        """Take what an upstream has said by now; return whether that was its last."""
+        conversation = asking.conversation
         try:
-            while (message := asking.conversation.receive(seconds=0)) is not None:
+            # No more than one read: another upstream, or the caller, wants to be heard, too.
+            message = conversation.receive(seconds=0)
+            while message is not None:
                 is_over = self._take(asking, message, cancelled=cancelled)
-                if is_over or not asking.conversation.has_arrived:
+                is_last = is_over or not conversation.has_arrived
+                if is_last or (not cancelled and self._request.is_cancelled):
                     self._stream.flush()
-                if is_over:
-                    return True
+                    return is_over
+                message = conversation.receive(seconds=0)
         except AssociationLostError as error:
             self._failed(asking.kept, UNABLE_TO_PROCESS, str(error))
             return True
@@ -321,17 +326,18 @@ class Query:
         LogError
             When the index cannot be asked.
         """
+        is_plain = syntax == EXPLICIT == self._syntax and not may_have_private(identifier)
+        if self._indexed is not None and is_plain:
+            plain = self._indexed.answer_plain(identifier)
+            return None if plain is None else [plain]
         if self._indexed is not None:
             response = annotated(identifier, syntax, self._annotator)
             completed = self._indexed.answer(response)
             return None if completed is None else [encode_identifier(completed, self._syntax)]
-        if syntax == self._syntax and (syntax != EXPLICIT or not may_have_private(identifier)):
+        if is_plain or (syntax == self._syntax and syntax != EXPLICIT):
             return [identifier]
         policy = self._policy if syntax == self._syntax else Policy.DECODE
-        annotation = self._annotator.annotate(identifier, syntax, policy, self._syntax)
-        if annotation.transfer_syntax_uid == self._syntax:
-            return annotation.pieces
-        return [carried_over(identifier, syntax, self._syntax)]
+        return annotated_response(identifier, syntax, self._syntax, self._annotator, policy)
 
     def _is_known(self, identifier: bytes, syntax: str) -> bool:
         """Whether another upstream has given this response already."""

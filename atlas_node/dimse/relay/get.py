@@ -13,7 +13,7 @@ from typing import Final
 from atlas_node.annotate import Annotator
 from atlas_node.config import NodeSettings, Upstream
 from atlas_node.dimse.relay.retrieval import Retrieval
-from atlas_node.dimse.relay.retrieved import Keeper
+from atlas_node.dimse.relay.retrieved import HandedOn, Keeper
 from atlas_node.dimse.relay.retrieving import open_upstream, with_alternative
 from atlas_node.dimse.relay.suboperations import UNABLE_TO_PROCESS
 from atlas_node.dimse.relay.upstream import PLAIN
@@ -68,8 +68,8 @@ class CallersContexts:
             for transfer in contexts
         ][:_MOST_CLASSES]
 
-    def forward(self, envelope: Envelope, data: memoryview) -> Answer:
-        """Send an object to the caller; return what it answers.
+    def forward(self, envelope: Envelope, data: memoryview) -> HandedOn | Answer:
+        """Send an object to the caller.
 
         Raises
         ------
@@ -92,7 +92,21 @@ class CallersContexts:
             AFFECTED_SOP_INSTANCE_UID: uid(envelope.sop_instance_uid),
             PRIORITY: self._request.priority,
         }
-        response = self._request.exchange(context_id, command, annotation.pieces)
+        self._request.begin_exchange(context_id, command, annotation.pieces)
+        return _Sent(self._request)
+
+
+class _Sent:
+    """An object that the caller has not answered for, or just so."""
+
+    def __init__(self, request: ServedRequest) -> None:
+        self._request = request
+
+    def answer(self) -> Answer | None:
+        """Return what the caller has answered."""
+        response = self._request.answer()
+        if response is None:
+            return None
         return Answer(number(response, STATUS), string(response, ERROR_COMMENT))
 
 

@@ -7,6 +7,7 @@ encoded wherever that is possible.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Final
 
 from pydicom.dataelem import DataElement, RawDataElement
@@ -14,10 +15,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom.dsutils import decode, encode
 
-from atlas_node.annotate import Annotator
+from atlas_node.annotate import Annotation, Annotator
 from atlas_node.model import Policy
 
 EXPLICIT: Final = str(ExplicitVRLittleEndian)
+
+_NUMBERS: Final = frozenset({"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
+_OF_A_NUMBER: Final = b"0123456789+-.eE\\ "
 
 
 def decode_identifier(identifier: bytes, transfer_syntax_uid: str) -> Dataset:
@@ -111,4 +115,40 @@ def annotated(identifier: bytes, given: str, annotator: Annotator) -> Dataset:
     """
     # With VRs from the dictionary of the node, and never from that of a library.
     annotation = annotator.annotate(identifier, given, Policy.DECODE, EXPLICIT)
-    return decode_identifier(b"".join(annotation.pieces), annotation.transfer_syntax_uid)
+    ds = decode_identifier(b"".join(annotation.pieces), annotation.transfer_syntax_uid)
+    for tag, text in _texts_of_numbers(annotation).items():
+        if tag in ds:
+            ds[tag] = DataElement(tag, "UN", text)
+    return ds
+
+
+def annotated_response(
+    identifier: bytes, given: str, wanted: str, annotator: Annotator, policy: Policy
+) -> Sequence[bytes | memoryview]:
+    """Return a response as it is encoded for the caller, its private elements with their VRs.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be encoded in `wanted`.
+    """
+    annotation = annotator.annotate(identifier, given, policy, wanted)
+    if annotation.transfer_syntax_uid != wanted:
+        return [carried_over(identifier, given, wanted)]
+    if annotation.changed and _texts_of_numbers(annotation):
+        return [encode_identifier(annotated(identifier, given, annotator), wanted)]
+    return annotation.pieces
+
+
+def _texts_of_numbers(annotation: Annotation) -> dict[int, bytes]:
+    """Return the private elements of a response whose values may be texts of binary numbers.
+
+    Orthanc answers so: the US 36 as ``UN`` with the bytes ``36``, which would be the US 13875.
+    Which of both is meant their bytes do not tell.
+    """
+    found: dict[int, bytes] = {}
+    for path, group, element, _, _, before, vr, *_, value in annotation.facts():
+        is_new = vr in _NUMBERS and vr != before.decode()
+        if is_new and not path and value and not value.strip(_OF_A_NUMBER):
+            found[group << 16 | element] = value
+    return found

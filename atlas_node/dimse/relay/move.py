@@ -9,8 +9,10 @@ configuration gets nothing through the node.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,8 +30,10 @@ from atlas_node.annotate import Annotator
 from atlas_node.config import Destination, MoveDestination, NodeSettings, QuerySettings, Upstream
 from atlas_node.dimse.peer import Peer
 from atlas_node.dimse.presentation import deliverable_as
+from atlas_node.dimse.relay.content import COMPRESSED, classes_in
+from atlas_node.dimse.relay.identifier import decode_identifier
 from atlas_node.dimse.relay.retrieval import Retrieval
-from atlas_node.dimse.relay.retrieved import Keeper
+from atlas_node.dimse.relay.retrieved import HandedOn, Keeper
 from atlas_node.dimse.relay.retrieving import open_upstream
 from atlas_node.dimse.relay.suboperations import UNABLE_TO_PROCESS
 from atlas_node.dimse.relay.upstream import PLAIN, OpenUpstream, ServiceRefusedError
@@ -76,6 +80,8 @@ _PROPOSED: Final = tuple(
 )[:127]
 """SOP classes that an upstream may send through the node, as many as an association has room for
 beside the request's own."""
+_MOST_CLASSES: Final = 7
+"""SOP classes that there is room for in all forms (`content.COMPRESSED`) on one association."""
 
 _logger = logging.getLogger(__name__)
 
@@ -120,7 +126,7 @@ def find_target(
 
 
 class _Storing:
-    """Sends objects to the destination of a C-MOVE."""
+    """Sends objects to the destination of a C-MOVE, one at a time, in a thread of its own."""
 
     def __init__(
         self,
@@ -140,6 +146,8 @@ class _Storing:
         )
         self._only = getattr(entry, "transfer_syntaxes", ())
         self._association = KeptAssociation(peer, node)
+        self._thread = ThreadPoolExecutor(1, "move")
+        self._ring = request.ring
         self._annotator = annotator
         self._policy = entry.policy or policy
         self._originator = {
@@ -147,7 +155,35 @@ class _Storing:
             MOVE_ORIGINATOR_MESSAGE_ID: us(request.message_id),
         }
 
-    def forward(self, envelope: Envelope, data: memoryview) -> Answer:
+    def forms(self, sop_classes: Sequence[str]) -> dict[str, list[str]]:
+        """Return the transfer syntaxes in which the destination takes objects, by SOP class.
+
+        Raises
+        ------
+        PeerError
+            When it cannot be reached.
+        """
+        wanted = [
+            (sop_class, form)
+            for sop_class in sop_classes
+            for form in (*PLAIN, *COMPRESSED)
+            if not self._only or form in self._only
+        ]
+        taken: dict[str, list[str]] = {sop_class: [] for sop_class in sop_classes}
+        for syntax in wanted:
+            # All are negotiated with the first.
+            with contextlib.suppress(ContextRefusedError):
+                self._association.takes([syntax], lambda: wanted)
+                taken[syntax[0]].append(syntax[1])
+        return taken
+
+    def forward(self, envelope: Envelope, data: memoryview) -> HandedOn:
+        """Send an object."""
+        future = self._thread.submit(self._store, envelope, data)
+        future.add_done_callback(lambda _: self._ring())
+        return _Sent(future)
+
+    def _store(self, envelope: Envelope, data: memoryview) -> Answer:
         """Send an object; return what the destination answers.
 
         Raises
@@ -183,7 +219,19 @@ class _Storing:
 
     def close(self) -> None:
         """Release the association."""
+        self._thread.shutdown()
         self._association.close()
+
+
+class _Sent:
+    """An object that the destination has not answered for, or just so."""
+
+    def __init__(self, future: Future[Answer]) -> None:
+        self._future = future
+
+    def answer(self) -> Answer | None:
+        """Return what the destination has answered; raises `PeerError` as `_Storing._store`."""
+        return self._future.result() if self._future.done() else None
 
 
 class Move:
@@ -215,8 +263,8 @@ class Move:
         self._settings = settings
         self._annotator = annotator
         self._policy = policy
-        self._service, syntax = request.contexts[request.context_id]
-        self._retrieval = Retrieval(request, syntax, keeper)
+        self._service, self._syntax = request.contexts[request.context_id]
+        self._retrieval = Retrieval(request, self._syntax, keeper)
 
     def serve(self, upstreams: Sequence[Upstream], destinations: Sequence[Destination]) -> Answer:
         """Serve the request and return the final status.
@@ -262,8 +310,7 @@ class Move:
             self._straight(upstream, target)
             return
         try:
-            received = [(sop_class, PLAIN) for sop_class in _PROPOSED]
-            opened = self._open(upstream, service, received)
+            opened = self._open(upstream, service, self._received(upstream, service, storing))
         except ServiceRefusedError as error:
             _logger.warning("C-MOVE to %a goes straight, not annotated: %s", target.ae_title, error)
             self._straight(upstream, target)
@@ -272,6 +319,27 @@ class Move:
         else:
             self._retrieval.ask(opened, service, {COMMAND_FIELD: us(C_GET_RQ)}, storing.forward)
             opened.conversation.release()
+
+    def _received(
+        self, upstream: Upstream, service: str, storing: _Storing
+    ) -> Sequence[tuple[str, Sequence[str]]]:
+        """Return what an upstream may send: in the forms that the destination takes.
+
+        Where that cannot be known before, every SOP class in explicit or implicit VR.
+        """
+        request = self._request
+        identifier = decode_identifier(request.identifier, self._syntax)
+        longest = self._settings.max_identifier_bytes
+        classes = classes_in(identifier, service, upstream, self._node, longest)
+        received: list[tuple[str, Sequence[str]]] = []
+        if 0 < len(classes) <= _MOST_CLASSES:
+            # One that cannot be reached is found out, and said, with the first object.
+            with contextlib.suppress(PeerError):
+                for sop_class, forms in storing.forms(classes).items():
+                    if any(form in PLAIN for form in forms):
+                        received.append((sop_class, PLAIN))
+                    received += [(sop_class, (form,)) for form in forms if form in COMPRESSED]
+        return received or [(sop_class, PLAIN) for sop_class in _PROPOSED]
 
     def _straight(self, upstream: Upstream, target: Target) -> None:
         """Let an upstream send by itself."""

@@ -1,14 +1,16 @@
 """A retrieval while it runs: one request of a caller, passed on to one upstream after the other.
 
 `get` and `move` say what is asked of an upstream and what becomes of an object. Here its responses
-and its objects are dealt with as they come, the caller is told how far it is, and a cancel or the
-end of the caller ends it. The rule: the final response comes, whatever happens upstream, and says
-what has been stored and what has not.
+and its objects are dealt with as they come: while one object is on its way to who it is for, the
+next one comes in. The caller is told how far it is, and a cancel or the end of the caller ends it.
+The rule: the final response comes, whatever happens upstream, and says what has been stored and
+what has not.
 """
 
 from __future__ import annotations
 
 import logging
+import select
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -57,6 +59,9 @@ from atlas_node.model import Envelope
 _TO_CANCEL: Final = 5.0
 """Seconds that an upstream has to end what was cancelled; then it is left."""
 
+_LOOK_EVERY: Final = 1.0
+"""Seconds after which an object that is on its way is looked at, even if nothing has rung."""
+
 _WITH_COUNTS: Final = (SUCCESS, SOME_FAILED, CANCELLED)
 """Final statuses that leave nothing open that remained; others end everything."""
 
@@ -88,6 +93,9 @@ class Retrieval:
         self._keeper = keeper
         self._forward: Forward | None = None
         self._answers: list[Answer] = []
+        self._waiting: RetrievedObject | None = None
+        self._on_its_way: RetrievedObject | None = None
+        self._untold = False
 
     def ask(
         self,
@@ -128,16 +136,26 @@ class Retrieval:
                 **more, AFFECTED_SOP_CLASS_UID: uid(service), PRIORITY: request.priority,
             }  # fmt: skip
             message_id = conversation.request(context_id, command, [identifier])
-            self._answers.append(self._follow(upstream, context_id, syntax, message_id))
+            answer = self._follow(upstream, context_id, syntax, message_id)
+            self._see_off()
+            if self._hopeless or answer.status not in _WITH_COUNTS:
+                self._tally.lost()
+            self._answers.append(answer)
         except CallerGoneError:
             conversation.abort()
             raise
         except PeerError as error:
+            self._see_off()
             self._tally.lost()
             self.failed(Answer(UNABLE_TO_PROCESS, str(error)))
         except BaseException:
             conversation.abort()
             raise
+        finally:
+            for retrieved in self._waiting, self._on_its_way:
+                if retrieved is not None:
+                    retrieved.abandon()
+            self._waiting = self._on_its_way = None
 
     def failed(self, answer: Answer) -> None:
         """Count an upstream that could not be asked, or did not answer to the end."""
@@ -175,30 +193,45 @@ class Retrieval:
     def _follow(
         self, upstream: OpenUpstream, context_id: int, syntax: str, message_id: int
     ) -> Answer:
+        """Deal with what comes until the final response; return what that says."""
         conversation, request = upstream.conversation, self._request
         leave_at: float | None = None
         while True:
-            request.listen()
-            if request.is_gone:
-                raise CallerGoneError(f"{request.requestor}: ended the association")
+            self._attend()
             if leave_at is None and (request.is_cancelled or self._hopeless):
                 conversation.cancel(context_id, message_id)
                 leave_at = time.monotonic() + _TO_CANCEL
-            left = None if leave_at is None else max(0.0, leave_at - time.monotonic())
+            left = _LOOK_EVERY if leave_at is None else max(0.0, leave_at - time.monotonic())
             if left == 0.0:
                 conversation.abort()
                 return Answer(CANCELLED)
+            if self._waiting is not None:
+                self._wait(left)
+                continue
             message = conversation.receive(
                 lambda id_, command: self._begin(upstream, id_, command), request.bell, left
             )
             if message is None:
                 continue
             if isinstance(message.data_set, RetrievedObject):
-                self._hand_on(upstream, message, message.data_set)
+                self._take_in(upstream, message, message.data_set)
                 continue
             answer = self._response(message, syntax, message_id)
             if answer is not None:
                 return answer
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the caller has said something, or an object has been answered for."""
+        news = select.poll()
+        news.register(self._request.bell, select.POLLIN)
+        news.poll(min(seconds, _LOOK_EVERY) * 1000)
+
+    def _see_off(self) -> None:
+        """Hand on what has come, and wait for the answers."""
+        self._attend()
+        while self._on_its_way is not None:
+            self._wait(_LOOK_EVERY)
+            self._attend()
 
     def _response(self, message: Message, syntax: str, message_id: int) -> Answer | None:
         """Deal with a response of the upstream; return what it says when it is the final one."""
@@ -212,11 +245,12 @@ class Retrieval:
             return None
         self._tally.reported(command)
         if status == PENDING:
-            self._request.respond(PENDING, self._tally.counts.elements())
+            # Of objects that come by the node it is the node that says how many are through.
+            self._untold = self._untold or self._forward is None
+            if self._on_its_way is None:
+                self._tell()
             return None
         self._tally.name_failed(failed_in(message.identifier, syntax))
-        if self._hopeless or status not in _WITH_COUNTS:
-            self._tally.lost()
         return Answer(status, string(command, ERROR_COMMENT))
 
     def _begin(
@@ -238,25 +272,14 @@ class Retrieval:
         )
         return RetrievedObject(self._keeper, envelope, self._forward)
 
-    def _hand_on(
+    def _take_in(
         self, upstream: OpenUpstream, message: Message, retrieved: RetrievedObject
     ) -> None:
-        """Hand an object on, tell the upstream what became of it, and count it."""
-        if self._tally.is_unreported:
-            # Responses in between are optional; a caller without any may think that all is lost.
-            self._request.respond(PENDING, self._tally.counts.elements())
-        try:
-            answer = Answer(PROCESSING_FAILURE, self._hopeless)
-            if not self._hopeless:
-                answer = retrieved.finish()
-        except CallerGoneError:
-            raise
-        except PeerError as error:
-            self._hopeless = str(error)
-            answer = Answer(PROCESSING_FAILURE, self._hopeless)
-        finally:
-            retrieved.abandon()
-        self._tally.answered(retrieved.envelope.sop_instance_uid, answer)
+        """Tell the upstream that an object has come, so that it sends the next."""
+        self._waiting = retrieved
+        if self._hopeless:
+            retrieved.refuse(Answer(PROCESSING_FAILURE, self._hopeless))
+        answer = retrieved.arrive()
         command = message.command
         response = {
             COMMAND_FIELD: us(C_STORE_RQ | RESPONSE),
@@ -269,3 +292,56 @@ class Retrieval:
         if answer.comment:
             response[ERROR_COMMENT] = text(answer.comment)
         upstream.conversation.send(message.context_id, response)
+
+    def _attend(self) -> None:
+        """Count the object that is on its way, if it has been answered for, and send the next.
+
+        Raises
+        ------
+        CallerGoneError
+            When the caller has gone.
+        """
+        request = self._request
+        request.listen()
+        if request.is_gone:
+            raise CallerGoneError(f"{request.requestor}: ended the association")
+        while True:
+            begins = self._on_its_way is None and self._waiting is not None
+            if begins:
+                # An upstream may say nothing in between; its silence is not passed on.
+                self._tell(anyway=True)
+                self._on_its_way, self._waiting = self._waiting, None
+            retrieved = self._on_its_way
+            if retrieved is None:
+                return
+            answer = self._outcome(retrieved, begins=begins)
+            if answer is None:
+                return
+            retrieved.abandon()
+            self._on_its_way = None
+            self._tally.answered(
+                retrieved.envelope.sop_instance_uid, answer, told=retrieved.is_refusal_told
+            )
+            self._untold = True
+            self._tell()
+
+    def _outcome(self, retrieved: RetrievedObject, *, begins: bool) -> Answer | None:
+        """Return what has become of an object; None while its receiver has not answered."""
+        if self._hopeless:
+            return Answer(PROCESSING_FAILURE, self._hopeless)
+        try:
+            if begins:
+                retrieved.hand_on()
+            return retrieved.answer()
+        except CallerGoneError:
+            raise
+        except PeerError as error:
+            self._hopeless = str(error)
+            return Answer(PROCESSING_FAILURE, self._hopeless)
+
+    def _tell(self, *, anyway: bool = False) -> None:
+        """Tell the caller how far it is; not without what remains, unless it is to be `anyway`."""
+        counts = self._tally.counts
+        if self._untold and (anyway or counts.remaining is not None):
+            self._untold = False
+            self._request.respond(PENDING, counts.elements())

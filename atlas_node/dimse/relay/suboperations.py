@@ -90,31 +90,33 @@ class Tally:
     def __init__(self) -> None:
         self._witnessed = True
         self._before = Counts()
-        self._seen = Counts()
         self._said = Counts()
-        self._unreported = 0
+        self._completed = self._warning = 0
+        self._refused = self._refused_later = self._lost = 0
+        self._total: int | None = None
         self._failed: dict[str, None] = {}
         self._length_of_failed = 0
 
     @property
     def counts(self) -> Counts:
         """The numbers now."""
-        before, seen, said = self._before, self._seen, self._said
-        stored = seen if self._witnessed else said
-        remaining = said.remaining
-        if remaining is not None:
-            remaining = max(0, remaining - self._unreported)
+        before, said = self._before, self._said
+        if self._witnessed:
+            completed, warning = self._completed, self._warning
+            # What was refused at once the upstream counts, too; beside what it could not send.
+            failed = max(self._refused, said.failed) + self._refused_later
+        else:
+            completed, warning, failed = said.completed, said.warning, said.failed
+        failed += self._lost
+        remaining = None
+        if self._total is not None:
+            remaining = max(0, self._total - completed - warning - failed)
         return Counts(
             remaining,
-            before.completed + stored.completed,
-            before.failed + max(seen.failed, said.failed),
-            before.warning + stored.warning,
+            before.completed + completed,
+            before.failed + failed,
+            before.warning + warning,
         )
-
-    @property
-    def is_unreported(self) -> bool:
-        """Whether an object was answered for since the upstream said how far it is."""
-        return self._unreported > 0
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -131,32 +133,41 @@ class Tally:
         """
         self._before = self.counts
         self._witnessed = witnessed
-        self._seen = self._said = Counts()
-        self._unreported = 0
+        self._said = Counts()
+        self._completed = self._warning = 0
+        self._refused = self._refused_later = self._lost = 0
+        self._total = None
 
-    def answered(self, sop_instance_uid: str, answer: Answer) -> None:
-        """Count an object by what its receiver has answered."""
-        self._unreported += 1
-        seen = self._seen
+    def answered(self, sop_instance_uid: str, answer: Answer, *, told: bool) -> None:
+        """Count an object by what its receiver has answered.
+
+        Parameters
+        ----------
+        sop_instance_uid : str
+        answer : Answer
+        told : bool
+            Whether the upstream knows of a refusal, so that it counts it, too.
+        """
         if answer.status == SUCCESS:
-            self._seen = replace(seen, completed=seen.completed + 1)
+            self._completed += 1
         elif verdict(answer.status) is Verdict.STORED:
-            self._seen = replace(seen, warning=seen.warning + 1)
+            self._warning += 1
         else:
-            self._seen = replace(seen, failed=seen.failed + 1)
+            if told:
+                self._refused += 1
+            else:
+                self._refused_later += 1
             self.name_failed([sop_instance_uid])
 
     def reported(self, response: Mapping[int, bytes]) -> None:
         """Take what the upstream says in a response."""
-        self._said = Counts.said_in(response)
-        self._unreported = 0
+        self._said = said = Counts.said_in(response)
+        if said.remaining is not None:
+            self._total = said.remaining + said.completed + said.failed + said.warning
 
     def lost(self) -> None:
         """Count what remained as failed: the upstream will not send it."""
-        remaining = self.counts.remaining or 0
-        failed = max(self._seen.failed, self._said.failed) + remaining
-        self._said = replace(self._said, remaining=0, failed=failed)
-        self._unreported = 0
+        self._lost += self.counts.remaining or 0
 
     def name_failed(self, uids: Iterable[str]) -> None:
         """Add instances to those that failed."""
@@ -214,7 +225,10 @@ def final_status(said: Iterable[Answer], counts: Counts) -> Answer:
     if refused and len(refused) == len(answers):
         return refused[0]
     warnings = [it for it in answers if it.status != SUCCESS]
-    if warnings or counts.failed:
+    if not warnings and counts.failed and not (counts.completed or counts.warning):
+        # No upstream knows it: each object was refused after it had been sent.
+        return Answer(ALL_FAILED)
+    if warnings or counts.failed or counts.warning:
         comment = next((it.comment for it in (*refused, *warnings) if it.comment), "")
         return Answer(SOME_FAILED, comment)
     return Answer(SUCCESS)

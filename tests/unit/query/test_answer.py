@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from atlas_node.query import (
@@ -14,6 +16,7 @@ from atlas_node.query import (
     PrivateKey,
     QueryKeyError,
 )
+from tests.unit.dimse.relay.queries import encoded
 
 MR_HEADER = "SIEMENS MR HEADER"
 B_VALUE = IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE)
@@ -122,3 +125,25 @@ def test_keys_that_are_not_indexed_are_not_ours(index):
 def test_a_value_that_the_vr_does_not_allow_is_refused(index):
     with pytest.raises(QueryKeyError, match="VR IS"):
         query(index, b_value("high"))
+
+
+@given(
+    study=st.sampled_from(["1.1", "1.2", "1.3", ""]),
+    key=st.sampled_from([(), ("0",), ("1000",), ("500-",)]),
+    more=st.dictionaries(
+        st.sampled_from(["PatientName", "StudyDescription", "AccessionNumber", "PatientComments"]),
+        st.text("abc ", max_size=9),
+    ),
+    is_fetched=st.booleans(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_an_encoded_response_is_answered_like_a_decoded_one(index, study, key, more, is_fetched):
+    asked = query(index, b_value(*key))
+    if is_fetched:
+        asked.request(identifier(StudyInstanceUID=""))
+    given_response = response(study)
+    for keyword, value in more.items():
+        setattr(given_response, keyword, value)
+    expected = query(index, b_value(*key)).answer(given_response)
+    plain = asked.answer_plain(encoded(given_response))
+    assert plain == (None if expected is None else encoded(expected))

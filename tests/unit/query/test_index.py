@@ -67,6 +67,17 @@ def test_nothing_is_known_of_a_key_that_was_never_seen(filled):
     assert filled.values([other], Level.STUDY, ["1.1"]) == {}
 
 
+@pytest.mark.parametrize("level", [Level.STUDY, Level.SERIES])
+def test_many_entities_are_told_at_once_what_each_is_told_alone(filled, level):
+    keys = [B_VALUE, FIELD_OF_VIEW]
+    uids = {
+        Level.STUDY: ["1.1", "1.2", "1.9"],
+        Level.SERIES: ["1.1.1", "1.1.2", "1.3.1", "1.9.1"],
+    }[level]
+    alone = {uid: filled.values(keys, level, ["", uid][-level.depth :]) for uid in uids}
+    assert filled.values_under(keys, level, uids) == alone
+
+
 def test_values_of_an_entity_come_in_order_each_once(filled):
     assert filled.values([B_VALUE, FIELD_OF_VIEW], Level.STUDY, ["1.1"]) == {
         B_VALUE: ("IS", ["0", "1000"]),

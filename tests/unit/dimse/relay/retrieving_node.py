@@ -22,6 +22,7 @@ from atlas_node.config import (
     NodeSettings,
     QuerySettings,
     SpoolSettings,
+    Timeouts,
     Tls,
     Upstream,
 )
@@ -52,6 +53,7 @@ class RetrievingNode:
         destinations: Sequence[Destination] = (),
         limits: Limits | None = None,
         tls: Tls | None = None,
+        patience: Timeouts = PATIENCE,
         **query: Any,
     ) -> None:
         spool = SpoolSettings(path=folder / "spool", limits=limits or Limits(min_free_bytes=1))
@@ -62,7 +64,7 @@ class RetrievingNode:
         self._upstreams = upstreams
         self._destinations = destinations
         self._settings = QuerySettings(**query)
-        self._node = NodeSettings(port=free_port(), timeouts=PATIENCE)
+        self._node = NodeSettings(port=free_port(), timeouts=patience)
         self.port = self._node.port
         ae = application_entity(self._node, "ATLAS")
         ae.maximum_associations = 10

@@ -16,7 +16,8 @@ from pydicom.uid import (
     MRImageStorage,
 )
 
-from atlas_node.config import Limits, Tls, Upstream
+from atlas_node.config import Limits, Timeouts, Tls, Upstream
+from tests.certificates import certificate
 from tests.fault.pacs import free_port
 from tests.unit.dimse.relay.retrievals import (
     STUDY,
@@ -31,7 +32,6 @@ from tests.unit.dimse.relay.retrievals import (
     vr_of_mosaic,
 )
 from tests.unit.dimse.relay.retrieving_node import RetrievingNode
-from tests.unit.dimse.test_tls import certificate
 
 MOSAIC = 0x0019100A
 
@@ -83,6 +83,36 @@ def test_a_caller_without_explicit_vr_gets_implicit(node):
     assert read(outcome.objects[0]).PatientID == "PATIENT-0"
 
 
+def test_the_next_object_comes_while_the_caller_has_not_answered(node, archive):
+    station = Workstation(node.port)
+    came = []
+
+    def store(event) -> int:
+        give_up = time.monotonic() + 2.0
+        while not archive.answered[len(came) :] and time.monotonic() < give_up:
+            time.sleep(0.005)
+        came.append(len(archive.answered))
+        return 0x0000
+
+    station.store = store
+    assert station.get(study_keys()).counts == (5, 0, 0)
+    assert all(answered > number for number, answered in enumerate(came)), came
+
+
+def test_a_slow_caller_holds_no_more_than_two_objects_up(node, archive):
+    station = Workstation(node.port)
+    ahead = []
+
+    def store(event) -> int:
+        time.sleep(0.15)
+        ahead.append(len(archive.answered) - len(ahead))
+        return 0x0000
+
+    station.store = store
+    assert station.get(study_keys()).counts == (5, 0, 0)
+    assert max(ahead) <= 2, "one on its way, and one that waits"
+
+
 def test_what_was_retrieved_is_left_for_the_log(node):
     Workstation(node.port).get(study_keys())
     assert node.logged_objects() == 5
@@ -96,7 +126,7 @@ def test_an_object_that_the_caller_refuses_is_counted_named_and_not_logged(node,
     )
     outcome = station.get(study_keys())
     assert (outcome.status, outcome.counts, outcome.failed) == (0xB000, (4, 1, 0), [refused])
-    assert archive.answered == [0x0000, 0x0000, 0xA700, 0x0000, 0x0000]
+    assert archive.answered == [0x0000] * 5, "that they came to the node"
     assert node.logged_objects() == 4
     assert node.files() == 4
 
@@ -147,19 +177,33 @@ def test_an_upstream_that_dies_in_the_middle_leaves_true_counts(node, archive, e
     assert len(outcome.objects) == 2
 
 
-def test_an_upstream_that_falls_silent_is_given_up_after_the_dimse_timeout(node, archive):
-    archive.before[1] = lambda archive, event: time.sleep(4.0)
-    begun = time.monotonic()
-    outcome = Workstation(node.port).get(study_keys())
-    assert outcome.status == 0xC001
-    assert "said nothing for 3 s" in outcome.comment
-    assert outcome.counts == (1, 4, 0)
-    assert time.monotonic() - begun < 4.0
+class TestPatience:
+    """An upstream may be slow, but not silent for longer than the timeout."""
 
+    TIMEOUTS = Timeouts(acse=3.0, dimse=1.0, network=3.0, connect=2.0)
 
-def test_an_upstream_that_is_slow_but_alive_is_waited_for(node, archive):
-    archive.before = dict.fromkeys(range(5), lambda archive, event: time.sleep(0.8))
-    assert Workstation(node.port).get(study_keys()).counts == (5, 0, 0)
+    @pytest.fixture
+    def node(self, stack, archive, tmp_path) -> RetrievingNode:
+        node = RetrievingNode(tmp_path, [archive.upstream], patience=self.TIMEOUTS)
+        return stack.enter_context(node)
+
+    def test_one_that_falls_silent_is_given_up(self, node, archive):
+        archive.before[1] = lambda archive, event: time.sleep(2.0)
+        begun = time.monotonic()
+        outcome = Workstation(node.port).get(study_keys())
+        assert outcome.status == 0xC001
+        assert "said nothing for 1 s" in outcome.comment
+        assert outcome.counts == (1, 4, 0)
+        assert time.monotonic() - begun < 2.0
+
+    def test_one_that_is_slow_but_alive_is_waited_for(self, node, archive):
+        archive.before = dict.fromkeys(range(5), lambda archive, event: time.sleep(0.3))
+        assert Workstation(node.port).get(study_keys()).counts == (5, 0, 0)
+
+    def test_one_that_waited_for_a_slow_caller_is_not_taken_for_silent(self, node, archive):
+        station = Workstation(node.port)
+        station.store = lambda event: time.sleep(0.7) or 0x0000
+        assert station.get(study_keys()).counts == (5, 0, 0)
 
 
 def test_an_upstream_that_cannot_be_reached_is_named(stack, tmp_path):

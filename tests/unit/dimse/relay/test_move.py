@@ -124,7 +124,6 @@ class TestThroughTheNode:
         node = stack.enter_context(RetrievingNode(tmp_path, [archive.upstream], [picky]))
         outcome = Workstation(node.port).move(study_keys(), "PACS")
         assert (outcome.status, outcome.counts) == (0xA702, (0, 5, 0))
-        assert archive.answered == [0x0122] * 5
 
     def test_a_destination_that_is_down_ends_the_retrieval(self, stack, archive, tmp_path):
         down = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=free_port())

@@ -48,7 +48,37 @@ def retrieve(spool: FedSpool, answer: Answer | Exception, *parts: bytes) -> tupl
     retrieved = RetrievedObject(spool.intake, ENVELOPE, forward)
     for part in parts:
         retrieved.take(memoryview(part))
-    return retrieved.finish(), seen
+    retrieved.arrive()
+    try:
+        retrieved.hand_on()
+        found = retrieved.answer()
+    finally:
+        retrieved.abandon()
+    assert found is not None
+    return found, seen
+
+
+class Slow:
+    """A receiver that answers when it is asked for the second time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def answer(self) -> Answer | None:
+        self.asked += 1
+        return Answer(0x0000) if self.asked == 2 else None
+
+
+def test_the_answer_may_come_later(spool, tmp_path):
+    slow = Slow()
+    retrieved = RetrievedObject(spool.intake, ENVELOPE, lambda envelope, data: slow)
+    retrieved.take(memoryview(b"data"))
+    assert retrieved.arrive() == Answer(0x0000), "what the upstream is told"
+    retrieved.hand_on()
+    assert retrieved.answer() is None
+    assert files(tmp_path) == [".dcm"]
+    assert retrieved.answer() == Answer(0x0000)
+    assert files(tmp_path) == [".dcm", ".job"]
 
 
 def test_it_is_handed_on_whole_and_left_for_the_log(spool, tmp_path):
@@ -95,4 +125,5 @@ def test_one_whose_uid_is_none_is_refused(spool, uid):
     envelope = Envelope(1.0, "A", "B", "192.0.2.1", ENVELOPE.sop_class_uid, uid, "1.2")
     retrieved = RetrievedObject(spool.intake, envelope, lambda envelope, data: Answer(0x0000))
     retrieved.take(memoryview(b"data"))
-    assert retrieved.finish().status == 0xC000
+    assert retrieved.arrive().status == 0xC000
+    assert retrieved.is_refusal_told

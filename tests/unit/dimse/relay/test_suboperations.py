@@ -11,6 +11,7 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from atlas_node.dimse.relay.suboperations import (
+    ALL_FAILED,
     CANCELLED,
     SOME_FAILED,
     Counts,
@@ -40,7 +41,7 @@ def test_an_object_is_completed_when_its_receiver_says_so():
     tally = Tally()
     tally.begin()
     for number, answer in enumerate((STORED, COERCED, REFUSED, STORED)):
-        tally.answered(f"1.2.{number}", answer)
+        tally.answered(f"1.2.{number}", answer, told=False)
     assert tally.counts == Counts(None, completed=2, failed=1, warning=1)
     assert tally.failed == ("1.2.2",)
 
@@ -48,28 +49,43 @@ def test_an_object_is_completed_when_its_receiver_says_so():
 def test_what_the_upstream_could_not_send_has_failed():
     tally = Tally()
     tally.begin()
-    tally.answered("1.2.1", REFUSED)
+    tally.answered("1.2.1", REFUSED, told=True)
     tally.reported(said(remaining=0, completed=0, failed=3))
     assert tally.counts == Counts(0, completed=0, failed=3)
+
+
+def test_what_was_refused_behind_the_upstreams_back_has_failed_beside_what_it_could_not_send():
+    tally = Tally()
+    tally.begin()
+    tally.answered("1.2.1", REFUSED, told=False)
+    tally.answered("1.2.2", STORED, told=False)
+    tally.reported(said(remaining=0, completed=2, failed=3))
+    assert tally.counts == Counts(0, completed=1, failed=4)
+
+
+def test_an_object_that_has_not_been_answered_for_remains():
+    tally = Tally()
+    tally.begin()
+    tally.reported(said(remaining=3, completed=2))
+    tally.answered("1.2.1", STORED, told=False)
+    assert tally.counts == Counts(4, completed=1)
 
 
 def test_objects_that_the_upstream_has_not_reported_yet_are_no_longer_to_come():
     tally = Tally()
     tally.begin()
-    tally.answered("1.2.1", STORED)
+    tally.answered("1.2.1", STORED, told=False)
     tally.reported(said(remaining=4, completed=1))
-    assert not tally.is_unreported
-    tally.answered("1.2.2", STORED)
-    assert tally.is_unreported
+    tally.answered("1.2.2", STORED, told=False)
     assert tally.counts == Counts(3, completed=2)
 
 
 def test_what_remains_when_the_upstream_is_lost_has_failed():
     tally = Tally()
     tally.begin()
-    tally.answered("1.2.1", STORED)
+    tally.answered("1.2.1", STORED, told=False)
     tally.reported(said(remaining=4, completed=1))
-    tally.answered("1.2.2", STORED)
+    tally.answered("1.2.2", STORED, told=False)
     tally.lost()
     assert tally.counts == Counts(0, completed=2, failed=3)
 
@@ -78,8 +94,8 @@ def test_several_upstreams_are_added_up():
     tally = Tally()
     for upstream in range(2):
         tally.begin()
-        tally.answered(f"1.2.{upstream}", STORED)
-        tally.answered(f"1.3.{upstream}", REFUSED)
+        tally.answered(f"1.2.{upstream}", STORED, told=False)
+        tally.answered(f"1.3.{upstream}", REFUSED, told=True)
         tally.reported(said(remaining=0, completed=1, failed=2))
     assert tally.counts == Counts(0, completed=2, failed=4)
 
@@ -144,6 +160,10 @@ def test_the_status_is_that_of_the_only_upstream():
 
 def test_success_with_failures_is_a_warning():
     assert final_status([Answer(0x0000)], Counts(0, 3, failed=1)).status == SOME_FAILED
+
+
+def test_success_with_nothing_but_failures_is_a_failure():
+    assert final_status([Answer(0x0000)], Counts(0, failed=3)).status == ALL_FAILED
 
 
 def test_cancelled_is_cancelled_whatever_has_failed():
