@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test peers lint types imports bench soak fuzz fmt dictionary sources docs wheel clean
+.PHONY: help setup demo test peers lint types imports bench soak faults fuzz fmt dictionary sources docs screenshots wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,10 @@ bench: setup peers  ## the benchmarks, one after the other
 soak: setup  ## load with faults without end, MINUTES=10: nothing lost, memory flat
 	@$(BIN)/python tests/soak/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
+faults: setup peers  ## the fault tests with many seeds, SEEDS=10; writes the table of docs/reliability.md
+	@ATLAS_FAULT_SEEDS=$(or $(SEEDS),10) ATLAS_FAULT_TABLE=docs/reliability.md \
+	  $(BIN)/pytest tests/fault -q
+
 fuzz: setup  ## fuzz the annotation engine, SECONDS=60
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@$(BIN)/python tests/fuzz/fuzz_annotate.py --seconds $(or $(SECONDS),60)
@@ -64,6 +68,9 @@ sources: setup  ## write dictionary/sources again from DATA=folder of what was p
 
 docs: setup  ## write the generated tables into docs/
 	@$(BIN)/python -m atlas_node.config docs/configuration.md
+
+screenshots: setup peers  ## take the pictures of the viewer in docs/screenshots
+	@$(BIN)/python -m tests.browser.screenshots
 
 wheel: setup  ## build the wheel into dist/
 	@$(BIN)/python -m build --wheel

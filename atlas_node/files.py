@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from atlas_node.annotate import Annotator
-from atlas_node.encoding.part10 import split_file
+from atlas_node.encoding.part10 import split_file, with_transfer_syntax
+from atlas_node.encoding.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from atlas_node.errors import AtlasError, MalformedStreamError
 from atlas_node.model import ElementRecord, ElementStatus, Policy
 
@@ -74,7 +76,13 @@ def pairs_of(source: Path, target: Path) -> list[tuple[Path, Path]]:
 
 
 def annotate_file(
-    annotator: Annotator, source: Path, target: Path, policy: Policy, *, records: bool = True
+    annotator: Annotator,
+    source: Path,
+    target: Path,
+    policy: Policy,
+    *,
+    records: bool = True,
+    explicit: bool = False,
 ) -> FileReport:
     """Annotate one file.
 
@@ -82,10 +90,12 @@ def annotate_file(
     ----------
     annotator : Annotator
     source, target : Path
-        May be the same file. Folders of `target` are made.
+        May be the same file, which is replaced as a whole. Folders of `target` are made.
     policy : Policy
     records : bool
         Whether the report shall hold a record of every private element.
+    explicit : bool
+        Write an object in implicit VR, which has no place for a VR, in explicit VR little endian.
 
     Raises
     ------
@@ -94,7 +104,7 @@ def annotate_file(
     """
     try:
         with _mapped(source) as data:
-            report, pieces = _annotated(annotator, str(source), data, policy, records)
+            report, pieces = _annotated(annotator, str(source), data, policy, records, explicit)
             _write(target, pieces)
     except OSError as error:
         raise FileError(f"{error.filename or source}: {error.strerror or error}") from error
@@ -123,7 +133,12 @@ def read_data_set(path: Path) -> Iterator[tuple[memoryview, str]]:
 
 
 def _annotated(
-    annotator: Annotator, name: str, data: memoryview, policy: Policy, records: bool
+    annotator: Annotator,
+    name: str,
+    data: memoryview,
+    policy: Policy,
+    records: bool,
+    explicit: bool,
 ) -> tuple[FileReport, list[bytes | memoryview]]:
     try:
         part10 = split_file(data)
@@ -134,17 +149,23 @@ def _annotated(
         return FileReport(name, part10.sop_instance_uid, "", False, reason, _NOTHING_COUNTED, ()), [
             data
         ]
-    annotation = annotator.annotate(data[part10.offset :], part10.transfer_syntax_uid, policy)
+    syntax, header = part10.transfer_syntax_uid, data[: part10.offset]
+    converted = explicit and syntax == IMPLICIT_VR_LITTLE_ENDIAN
+    annotation = annotator.annotate(
+        data[part10.offset :], syntax, policy, EXPLICIT_VR_LITTLE_ENDIAN if converted else None
+    )
+    if annotation.transfer_syntax_uid != syntax:
+        header = memoryview(with_transfer_syntax(header, annotation.transfer_syntax_uid))
     report = FileReport(
         file=name,
         sop_instance_uid=annotation.identity.sop_instance_uid or part10.sop_instance_uid,
-        transfer_syntax=part10.transfer_syntax_uid,
+        transfer_syntax=syntax,
         changed=annotation.changed,
         error=annotation.error,
         counts=annotation.counts,
         elements=annotation.elements() if records else (),
     )
-    return report, [data[: part10.offset], *annotation.pieces]
+    return report, [header, *annotation.pieces]
 
 
 @contextmanager
@@ -165,25 +186,36 @@ def _write(target: Path, pieces: list[bytes | memoryview]) -> None:
         with os.fdopen(descriptor, "wb") as file:
             for piece in pieces:
                 file.write(piece)
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(_mode(target))
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _mode(target: Path) -> int:
+    """Return the permissions of a file that is replaced, or those of a new one."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
 
 
 def annotate_tree(
-    annotator: Annotator, pairs: list[tuple[Path, Path]], policy: Policy, *, records: bool = True
+    annotator: Annotator,
+    pairs: list[tuple[Path, Path]],
+    policy: Policy,
+    *,
+    records: bool = True,
+    explicit: bool = False,
 ) -> Iterator[FileReport]:
     """Annotate many files one after the other; a file that fails does not stop the rest."""
     for source, target in pairs:
         try:
-            yield annotate_file(annotator, source, target, policy, records=records)
+            yield annotate_file(
+                annotator, source, target, policy, records=records, explicit=explicit
+            )
         except FileError as error:
             yield FileReport(str(source), "", "", False, str(error), _NOTHING_COUNTED, ())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the DICOM programs that the tests talk to, from Debian's packages, where they are
+# Install the programs that the tests talk to, from Debian's packages, where they are
 # missing. Without the right to install, say what to do; on a build server (CI) fail.
 set -euo pipefail
 
@@ -13,6 +13,7 @@ done
 command -v Orthanc >/dev/null || missing+=(orthanc)
 command -v gdcmdump >/dev/null || missing+=(libgdcm-tools)
 command -v dciodvfy >/dev/null || missing+=(dicom3tools)
+command -v chromium >/dev/null || missing+=(chromium)
 command -v gcc >/dev/null || missing+=(gcc libc6-dev)
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 ((${#missing[@]})) || exit 0

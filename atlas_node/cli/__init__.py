@@ -13,6 +13,7 @@ import typer
 
 from atlas_dictionary import DictionaryError
 from atlas_node import __version__
+from atlas_node.cli.access import app as access_app
 from atlas_node.cli.annotate import annotate
 from atlas_node.cli.check import check
 from atlas_node.cli.commitment import app as commitment_app
@@ -37,6 +38,7 @@ app.add_typer(queue_app, name="queue", help="Deliveries: list, show, retry, drop
 app.add_typer(commitment_app, name="commitment", help="Storage commitment that is open.")
 app.add_typer(index_app, name="index", help="The index of private attributes: backfill, status.")
 app.command()(web)
+app.add_typer(access_app, name="access", help="Who may open the viewer: password, token, trail.")
 
 
 def _show_version(wanted: bool) -> None:
@@ -60,7 +62,9 @@ def main() -> None:
     try:
         app()
     except (AtlasError, DictionaryError) as error:
-        typer.echo(f"atlas-node: {error}", err=True)
+        # One line for each fault of a configuration, each with its file and line.
+        for line in str(error).splitlines():
+            typer.echo(f"atlas-node: {line}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of a pipe (`| head`) went away: nothing is left to say to it.

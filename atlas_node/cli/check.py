@@ -83,8 +83,8 @@ def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
         return "a node is running on it" if probe_spool(config.spool.path) else "can be written"
 
     def dictionary() -> str:
-        open_layers(config.dictionary.paths, {})
-        layers = len(config.dictionary.paths)
+        open_layers(config.dictionaries, {})
+        layers = len(config.dictionaries)
         return f"built-in and {layers} more" if layers else "built-in"
 
     def log() -> str:
@@ -93,7 +93,7 @@ def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
 
     yield _tried("configuration", "", str(path or "config.yaml"), lambda: "valid")
     yield _tried("spool", "", str(config.spool.path), spool)
-    yield _tried("dictionary", "", ", ".join(map(str, config.dictionary.paths)), dictionary)
+    yield _tried("dictionary", "", ", ".join(map(str, config.dictionaries)), dictionary)
     yield _tried("log", "", _without_password(config.log.url), log)
     if not config.routes:
         why = "none: objects would be kept undelivered; add a route, if only `- {to: [log]}`"

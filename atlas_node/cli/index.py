@@ -61,7 +61,7 @@ def backfill(
     if indexer is None:
         raise ConfigurationError("query.index names no private attribute; nothing can be indexed")
     annotator = Annotator(
-        open_layers(settings.dictionary.paths, {}),
+        open_layers(settings.dictionaries, {}),
         inherit_creators=settings.annotate.inherit_creators,
     )
     if folder is not None:

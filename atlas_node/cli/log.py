@@ -2,18 +2,20 @@
 
 It reads the log like any viewer and never writes to it. Rows are oldest first, so that the newest
 stand at the bottom and `--follow` goes on below them. What came from the network is printed with
-its control characters made visible.
+its control characters made visible. A terminal gets rows of its width, in colour unless NO_COLOR is
+set; a pipe gets them in full, in colour where FORCE_COLOR is set, as for ``less -RS``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
     from atlas_node.log import LoggedElement, LogStore
 
 _POLL_SECONDS = 0.5
-_TITLES = ("time", "from", "object", "tag", "creator", "name", "VR", "value", "status")
+_TITLES = ("time", "from", "object", "tag", "creator", "name", "VR", "status", "value")
+_VR, _STATUS = 6, 7
 # Columns that give way on a narrow terminal, each down to this width, in this order.
-_FLEXIBLE = ((7, 16), (8, 9), (5, 16), (2, 8), (4, 10), (7, 4))
+_FLEXIBLE = ((8, 16), (7, 9), (5, 16), (2, 8), (4, 10), (8, 4))
+_WIDEST_PADDED = 40
+"""In a pipe a longer cell puts its own row out of line, and no other."""
 _COLOURS = {
     "decoded": typer.colors.GREEN,
     "unknown": typer.colors.YELLOW,
@@ -133,12 +138,13 @@ class _Table:
         from rich.console import Console
 
         self._terminal = Console().width if sys.stdout.isatty() else None
+        self._coloured = _wants_colour()
         self._widths: list[int] = []
         self._before: Sequence[str] = ()
 
     def print(self, elements: Iterable[LoggedElement]) -> None:
-        """Print a row for each element; on a terminal cut to its width, else in full."""
-        from rich.cells import cell_len, set_cell_size
+        """Print a row for each element."""
+        from rich.cells import cell_len
 
         rows = [_cells(found) for found in elements]
         if not rows:
@@ -146,20 +152,51 @@ class _Table:
         first = not self._widths
         natural = [max(map(cell_len, column)) for column in zip(_TITLES, *rows, strict=True)]
         widened = [max(pair) for pair in zip(natural, self._widths or natural, strict=True)]
-        self._widths = widened if self._terminal is None else _fitted(widened, self._terminal)
-        for row in [_TITLES, *rows] if first else rows:
+        if self._terminal is None:
+            self._widths = [min(width, _WIDEST_PADDED) for width in widened]
+        else:
+            self._widths = _fitted(widened, self._terminal)
+        if first:
+            self._write(_TITLES, [{"bold": True}] * len(_TITLES))
+        for row in rows:
             cells = list(row)
             if self._terminal is not None and row[:3] == self._before[:3]:
                 cells[:3] = "", "", ""
             self._before = row
-            line = "  ".join(
-                set_cell_size(cell if cell_len(cell) <= width else _cut(cell, width), width)
-                for cell, width in zip(cells, self._widths, strict=True)
-            ).rstrip()
-            if self._terminal is not None:
-                status = row[-1].split(":")[0]
-                line = typer.style(line, bold=row is _TITLES, fg=_COLOURS.get(status))
-            typer.echo(line)
+            styles: list[dict[str, Any]] = [{}] * len(cells)
+            if colour := _COLOURS.get(row[_STATUS].split(":")[0]):
+                styles[_STATUS] = {"fg": colour}
+                if "→" in row[_VR]:
+                    styles[_VR] = {"fg": colour}
+            self._write(cells, styles)
+
+    def _write(self, cells: Sequence[str], styles: Sequence[dict[str, Any]]) -> None:
+        last = len(cells) - 1
+        texts = [
+            self._placed(cell, width, padded=place < last)
+            for place, (cell, width) in enumerate(zip(cells, self._widths, strict=True))
+        ]
+        if self._coloured:
+            texts = [
+                typer.style(text, **style) if style and text.strip() else text
+                for text, style in zip(texts, styles, strict=True)
+            ]
+        typer.echo("  ".join(texts).rstrip(), color=self._coloured)
+
+    def _placed(self, cell: str, width: int, *, padded: bool) -> str:
+        from rich.cells import cell_len
+
+        room = width - cell_len(cell)
+        if room < 0 and self._terminal is not None:
+            return _cut(cell, width)
+        return cell + " " * room if padded else cell
+
+
+def _wants_colour() -> bool:
+    """Whether to colour: by no-color.org and force-color.org, else where it is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
 
 
 def _cells(found: LoggedElement) -> tuple[str, ...]:
@@ -177,8 +214,8 @@ def _cells(found: LoggedElement) -> tuple[str, ...]:
         visible(element.creator),
         visible(element.name),
         visible(change),
-        value_text(element.value, truncated=element.truncated),
         visible(status),
+        value_text(element.value, truncated=element.truncated),
     )
 
 

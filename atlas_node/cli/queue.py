@@ -66,9 +66,11 @@ def list_(
         begin = parse_since(since) if since else float("-inf")
     except ValueError as error:
         raise typer.BadParameter(f"--since: {error}") from None
+    settings = _settings(config)
+    _check_destination(settings, destination)
     rows = (
         (queued.entry, record)
-        for queued in read_queue(_settings(config).spool.path, finished=finished)
+        for queued in read_queue(settings.spool.path, finished=finished)
         if queued.entry.envelope.received_at >= begin
         for record in queued.deliveries.values()
         if destination in (None, record.destination) and status in (None, record.status)
@@ -165,6 +167,7 @@ def _order(
     if not (ids or destination or status or every):
         raise typer.BadParameter("say which: an ID, --destination, --status or --all")
     settings = _settings(config)
+    _check_destination(settings, destination)
     spool = settings.spool.path
     if ids:
         queue: Iterable[QueuedObject] = [_object(spool, object_id) for object_id in ids]
@@ -225,7 +228,7 @@ def _routes(config: Config) -> FindRecipients:
         from atlas_node.annotate import Annotator
         from atlas_node.route import Router, find_recipients
 
-        annotator = Annotator(open_layers(config.dictionary.paths, {}))
+        annotator = Annotator(open_layers(config.dictionaries, {}))
         return find_recipients(Router(config), annotator, entry.envelope, lambda: data)
 
     return find
@@ -235,6 +238,21 @@ def _settings(config: Path | None) -> Config:
     from atlas_node.config import load_config
 
     return load_config(config)
+
+
+def _check_destination(config: Config, destination: str | None) -> None:
+    """Refuse the name of a destination that neither the configuration nor the spool has."""
+    from atlas_node.spool import read_queue
+
+    names = {it.name for it in config.destinations}
+    if destination is None or destination in names:
+        return
+    for finished in (False, True):
+        for queued in read_queue(config.spool.path, finished=finished):
+            names.update(queued.deliveries)
+    if destination not in names:
+        known = f"there are: {', '.join(sorted(names))}" if names else "there are none"
+        raise typer.BadParameter(f"--destination: no destination named {destination!a}; {known}")
 
 
 def _object(spool: Path, object_id: str) -> QueuedObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,15 @@ def serve(
     SIGTERM and Ctrl-C drain and stop it, SIGHUP reads dictionary, routes, destinations and peers
     again. What is not delivered stays in the spool until the next start.
     """
-    from atlas_node.config import load_config
-    from atlas_node.node.supervisor import Supervisor
+    from atlas_node.node.processes import SUPERVISORS_SIGNALS, warm_up
+    from atlas_node.node.signals import SignalQueue
 
-    Supervisor(load_config(config), config).run(typer.echo)
+    # Importing takes a while; an order that comes meanwhile is carried out after it.
+    with closing(SignalQueue(*SUPERVISORS_SIGNALS)) as signals:
+        from atlas_node.config import load_config
+
+        settings = load_config(config)
+        warm_up()
+        from atlas_node.node.supervisor import Supervisor
+
+        Supervisor(settings, config, signals).run(typer.echo)

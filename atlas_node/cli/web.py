@@ -16,6 +16,8 @@ def web(
 ) -> None:
     """Serve the viewer over an existing log, without the node; ends with SIGINT or SIGTERM."""
     from atlas_node.config import load_config
+    from atlas_node.node.viewer import viewer_means
     from atlas_node.web import run_web
 
-    run_web(load_config(config), announce=typer.echo)
+    settings = load_config(config)
+    run_web(settings, typer.echo, viewer_means(settings))

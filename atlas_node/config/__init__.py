@@ -34,7 +34,10 @@ from atlas_node.config.models import (
     Timeouts,
     Tls,
     Upstream,
+    WebRole,
     WebSettings,
+    WebToken,
+    WebUser,
 )
 from atlas_node.config.reference import Setting, settings_table
 
@@ -68,7 +71,10 @@ __all__ = [
     "Timeouts",
     "Tls",
     "Upstream",
+    "WebRole",
     "WebSettings",
+    "WebToken",
+    "WebUser",
     "load_config",
     "settings_table",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from atlas_node.config.location import Location, quoted
 
 if TYPE_CHECKING:
-    from atlas_node.config.models import Config, Destination, Tls, Upstream
+    from atlas_node.config.models import Config, Destination, Tls, Upstream, WebSettings
 
 Contradiction = tuple[Location, str]
 
@@ -47,12 +47,7 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
     yield from _upstreams(config)
     yield from _routes(config)
     yield from _query(config)
-    if config.web.enabled and not is_loopback(config.web.host) and config.web.auth is None:
-        yield (
-            ("web", "host"),
-            f"{config.web.host} can be reached from other machines: "
-            "set web.auth, or use the host 127.0.0.1",
-        )
+    yield from _web(config.web)
     yield from _tls(("node", "tls"), config.node.tls)
     if config.node.tls and config.node.tls.certificate is None:
         yield ("node", "tls"), "a listener needs a certificate and its key"
@@ -62,6 +57,27 @@ def _ports(config: Config) -> Iterator[Contradiction]:
     node, web = config.node, config.web
     if web.enabled and node.port == web.port and _overlap(node.host, web.host):
         yield ("web", "port"), f"port {web.port} is the port of the DICOM listener (node.port)"
+
+
+def _web(web: WebSettings) -> Iterator[Contradiction]:
+    if web.enabled and not is_loopback(web.host) and web.open_to_all:
+        yield (
+            ("web", "host"),
+            f"{web.host} can be reached from other machines: "
+            "set web.users or web.auth, or use the host 127.0.0.1",
+        )
+    users = [web.auth.user] if web.auth else []
+    for index, user in enumerate(web.users):
+        if user.name in users:
+            yield ("web", "users", index, "name"), f"{quoted(user.name)} is already a user"
+        users.append(user.name)
+    tokens: list[str] = []
+    for index, token in enumerate(web.tokens):
+        if token.name in tokens:
+            yield ("web", "tokens", index, "name"), f"{quoted(token.name)} is already a token"
+        tokens.append(token.name)
+    if web.session.idle > web.session.longest:
+        yield ("web", "session", "idle"), "longer than web.session.longest"
 
 
 def _entries(section: str, entries: Sequence[Destination | Upstream]) -> Iterator[Contradiction]:

@@ -24,7 +24,8 @@ from atlas_node.errors import ConfigurationError
 
 DEFAULT_PATH = Path("config.yaml")
 OWN_FAULTS = frozenset(
-    {"address", "ae_title", "contradiction", "database_url", "host", "name", "path", "size"}
+    {"address", "ae_title", "contradiction", "credential", "database_url"}
+    | {"host", "name", "origin", "path", "size"}
 )
 """Faults that the model itself words; pydantic's own are worded here."""
 

@@ -25,12 +25,15 @@ from atlas_node.config.types import (
     Host,
     Name,
     Network,
+    Origin,
+    PasswordHash,
     Patterns,
     PduLength,
     Port,
     Seconds,
     Size,
     Switch,
+    TokenHash,
     TransferSyntaxes,
 )
 from atlas_node.model import Policy
@@ -38,6 +41,7 @@ from atlas_node.model import Policy
 Service = Literal["echo", "store", "commit", "find", "get", "move"]
 QueryService = Literal["find", "get", "move"]
 QueryLevel = Literal["patient", "study", "series", "image", "worklist"]
+WebRole = Literal["viewer", "operator"]
 
 
 class Settings(BaseModel):
@@ -292,6 +296,11 @@ class DictionarySettings(Settings):
         default=(),
         description="Dictionary files in load order, later wins; ATLAS_DICTPATH adds more.",
     )
+    site: ConfigPath | None = Field(
+        default=None,
+        description="Table of the entries made in the viewer, which win over all others; none: "
+        "site.tsv beside the spool. The viewer makes it with the first entry.",
+    )
 
 
 class AnnotateSettings(Settings):
@@ -387,10 +396,52 @@ class LogSettings(Settings):
 
 
 class Auth(Settings):
-    """Who may open the viewer (HTTP basic authentication)."""
+    """One operator of the viewer, with a password that is written as it is."""
 
     user: str = Field(min_length=1, description="User name.")
     password: SecretStr = Field(min_length=1, repr=False, description="Password.")
+
+
+class WebUser(Settings):
+    """A person who may sign in to the viewer."""
+
+    name: Name = Field(description="User name.")
+    role: WebRole = Field(
+        default="viewer", description="viewer: may look; operator: may also change something."
+    )
+    password_hash: PasswordHash = Field(
+        repr=False, description="What `atlas-node access password` makes of the password."
+    )
+
+
+class WebToken(Settings):
+    """A program that may use the viewer's API."""
+
+    name: Name = Field(description="Name of the program, for the audit trail.")
+    role: WebRole = Field(
+        default="viewer", description="viewer: may look; operator: may also change something."
+    )
+    token_hash: TokenHash = Field(
+        repr=False, description="What `atlas-node access token` prints beside a new token."
+    )
+
+
+class WebSession(Settings):
+    """How long somebody stays signed in."""
+
+    idle: Seconds = Field(
+        default=3600, description="Seconds without a request after which a session ends."
+    )
+    longest: Seconds = Field(
+        default=43200, description="Seconds after which a session ends in any case."
+    )
+
+
+class WebTls(Settings):
+    """HTTPS, served by the viewer itself."""
+
+    certificate: ConfigPath = Field(description="Certificate chain, PEM.")
+    key: ConfigPath = Field(description="Private key of the certificate, PEM.")
 
 
 class WebSettings(Settings):
@@ -399,12 +450,40 @@ class WebSettings(Settings):
     enabled: Switch = Field(default=True, description="Serve the viewer together with the node.")
     host: Host = Field(
         default="127.0.0.1",
-        description="Address to listen on; other machines can reach it: set web.auth.",
+        description="Address to listen on; where other machines can reach it, set web.users or "
+        "web.auth.",
     )
     port: Port = Field(default=8080, description="TCP port to listen on.")
-    auth: Auth | None = Field(
-        default=None, description="Who may open it; none: whoever reaches it."
+    tls: WebTls | None = Field(default=None, description="Serve HTTPS; none: plain HTTP.")
+    origin: Origin | None = Field(
+        default=None,
+        description="What browsers call the viewer when a proxy stands before it, such as "
+        "https://atlas.example.org; none: the Host of each request.",
     )
+    auth: Auth | None = Field(
+        default=None,
+        description="One operator, whose password is given as it is; for a password that comes "
+        "from the environment.",
+    )
+    users: tuple[WebUser, ...] = Field(
+        default=(), description="Who may sign in; no users, auth or tokens: whoever reaches it."
+    )
+    tokens: tuple[WebToken, ...] = Field(
+        default=(), description="Programs that may use the API, by `Authorization: Bearer`."
+    )
+    session: WebSession = Field(
+        default=WebSession(), description="How long somebody stays signed in."
+    )
+    audit: ConfigPath | None = Field(
+        default=None,
+        description="File that every change and every sign-in is added to; none: audit.jsonl "
+        "beside the folder of the spool.",
+    )
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether nobody need sign in."""
+        return not (self.auth or self.users or self.tokens)
 
 
 class Config(Settings):
@@ -442,6 +521,17 @@ class Config(Settings):
     )
     log: LogSettings = Field(default=LogSettings(), description="The annotation log.")
     web: WebSettings = Field(default=WebSettings(), description="The viewer and its HTTP API.")
+
+    @property
+    def site_dictionary(self) -> Path:
+        """Where the entries made in the viewer are, or will be."""
+        return self.dictionary.site or self.spool.path.with_name("site.tsv")
+
+    @property
+    def dictionaries(self) -> tuple[Path, ...]:
+        """The dictionary files that there are to open, the lowest layer first."""
+        made = self.site_dictionary
+        return (*self.dictionary.paths, *((made,) if made.exists() else ()))
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 _UNITS = {
@@ -32,6 +32,11 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _UID = re.compile(r"(?=.{1,64}\Z)\d+(\.\d+)+")
+_ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:\d{1,5})?")
+_PASSWORD_HASH = re.compile(
+    r"scrypt:(1\d|20):([1-9]|[12]\d|3[0-2]):([1-9]|1\d):[\w-]{22}:[\w-]{43}"
+)
+_TOKEN_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _SQLITE = "sqlite:///"
 _DATABASE_URL = re.compile(r"sqlite:///(?!:memory:).+|postgresql(\+psycopg)?://.+", re.DOTALL)
 
@@ -156,6 +161,31 @@ def _database_url(url: str, info: ValidationInfo) -> str:
     return f"{_SQLITE}{_config_folder(info) / url.removeprefix(_SQLITE)}"
 
 
+def _origin(origin: str) -> str:
+    if not _ORIGIN.fullmatch(origin):
+        raise PydanticCustomError(
+            "origin", "expected scheme and host alone, such as https://atlas.example.org"
+        )
+    return origin.lower()
+
+
+def _password_hash(text: SecretStr) -> SecretStr:
+    if not _PASSWORD_HASH.fullmatch(text.get_secret_value()):
+        raise PydanticCustomError(
+            "credential", "expected what `atlas-node access password` prints (scrypt:...)"
+        )
+    return text
+
+
+def _token_hash(text: SecretStr) -> SecretStr:
+    if not _TOKEN_HASH.fullmatch(text.get_secret_value()):
+        raise PydanticCustomError(
+            "credential",
+            "expected the hash that `atlas-node access token` prints (sha256:...), not the token",
+        )
+    return text
+
+
 def _hex_group(group: str) -> str:
     if not re.fullmatch(r"[0-9A-Fa-f]{3}[13579BbDdFf]", group):
         raise PydanticCustomError(
@@ -208,3 +238,6 @@ TransferSyntaxes = Annotated[
 ]
 ConfigPath = Annotated[Path, Kind("a path"), AfterValidator(_in_config_folder)]
 DatabaseUrl = Annotated[str, Kind("a database URL"), AfterValidator(_database_url)]
+Origin = Annotated[str, Kind("a scheme and host"), AfterValidator(_origin)]
+PasswordHash = Annotated[SecretStr, Kind("a hash of a password"), AfterValidator(_password_hash)]
+TokenHash = Annotated[SecretStr, Kind("a hash of a token"), AfterValidator(_token_hash)]

@@ -23,6 +23,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from atlas_node.activity import DestinationState, OutgoingAssociation, Tally
+from atlas_node.activity.metrics import BYTES_DELIVERED, DELIVERIES, DELIVERY_SECONDS
+from atlas_node.activity.state import LONGEST_FAILURE
 from atlas_node.annotate import Annotation, Annotator
 from atlas_node.config import Destination, NodeSettings, Retry
 from atlas_node.dimse.peer import Peer
@@ -66,6 +69,8 @@ class Courier:
     spool : Spool
     annotator : callable
         Returns the annotator in force.
+    tally : Tally or None
+        Counts what becomes of the deliveries.
 
     Raises
     ------
@@ -79,8 +84,12 @@ class Courier:
         node: NodeSettings,
         spool: Spool,
         annotator: Callable[[], Annotator],
+        tally: Tally | None = None,
     ) -> None:
         self.destination = destination
+        self._tally = tally or Tally()
+        self._answered_at: float | None = None
+        self._failure: tuple[float, str] | None = None
         self._peer = Peer.of(destination, node)
         self._association = KeptAssociation(self._peer, node)
         self._spool = spool
@@ -110,6 +119,21 @@ class Courier:
         if self._busy:
             return False
         return time.monotonic() < self._rest_until or not self._spool.due(self.destination.name)
+
+    def association(self) -> OutgoingAssociation | None:
+        """Return what is known of the association that is open, if one is."""
+        return self._association.description()
+
+    def state(self) -> DestinationState:
+        """Return what the last tries have shown of the destination."""
+        failed_at, failure = self._failure or (None, "")
+        rest = self._rest_until - time.monotonic()
+        return DestinationState(
+            next_try_at=time.time() + rest if rest > 0 else None,
+            answered_at=self._answered_at,
+            failed_at=failed_at,
+            failure=failure[:LONGEST_FAILURE],
+        )
 
     def _run(self) -> None:
         used, idle = time.monotonic(), _WAIT
@@ -144,9 +168,12 @@ class Courier:
             syntax = (envelope.sop_class_uid, annotation.transfer_syntax_uid)
             if not may_be_sent(syntax[1], self.destination):
                 raise _NotAllowedError(self.destination)
+            begun = time.monotonic()
             status, comment = self._association.store(
                 syntax, envelope.sop_instance_uid, annotation.pieces
             )
+            taken_for = time.monotonic() - begun
+            self._tally.observe(DELIVERY_SECONDS, taken_for, self.destination.name)
         except (DamagedObjectError, _NotAllowedError) as error:
             self._failed(delivery, str(error), annotation, dead=True)
         except ContextRefusedError as error:
@@ -214,6 +241,7 @@ class Courier:
         if meaning is not Verdict.LATER:
             self._reached()
         if meaning is Verdict.STORED:
+            self._tally.add(BYTES_DELIVERED, self.destination.name, by=delivery.entry.size)
             if status != SUCCESS:
                 _logger.warning(
                     "%s took %s with a warning: %s", self._peer, delivery.entry.object_id, detail
@@ -261,6 +289,7 @@ class Courier:
         detail: str,
         annotation: Annotation | None,
     ) -> None:
+        self._tally.add(DELIVERIES, self.destination.name, status.value)
         now = time.time()
         tries = delivery.record.tries + 1
         next_try = None
@@ -277,6 +306,7 @@ class Courier:
         self._spool.settle(delivery, record, annotation=annotation)
 
     def _not_tried(self, delivery: Delivery, detail: str) -> None:
+        self._tally.add(DELIVERIES, self.destination.name, "unreachable")
         self._let_rest(detail)
         now = time.time()
         record = replace(
@@ -289,12 +319,14 @@ class Courier:
         self._spool.settle(delivery, record, hold_place=True)
 
     def _let_rest(self, why: str) -> None:
+        self._failure = (time.time(), why)
         self._failures += 1
         self._rest_until = time.monotonic() + backoff(self.destination.retry, self._failures)
         if self._failures == 1:
             _logger.error("destination %s: %s; its objects wait", self.destination.name, why)
 
     def _reached(self) -> None:
+        self._answered_at = time.time()
         if self._failures:
             _logger.info("destination %s answers again", self.destination.name)
         self._failures = 0

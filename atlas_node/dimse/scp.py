@@ -18,6 +18,8 @@ from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
+from atlas_node.activity import IncomingAssociation, Tally
+from atlas_node.activity.metrics import ASSOCIATIONS_ACCEPTED, ASSOCIATIONS_REJECTED
 from atlas_node.config import NodeSettings, Service
 from atlas_node.dimse.access import AccessList
 from atlas_node.dimse.commitment.provider import CommitmentProvider
@@ -91,6 +93,8 @@ class StorageScp:
         Serves storage commitment; None: it is not offered.
     queries : QueryRelay or None
         Serves query and retrieve; None: they are not offered. May be set anew at any time.
+    tally : Tally or None
+        Counts what comes in.
 
     Raises
     ------
@@ -106,8 +110,10 @@ class StorageScp:
         access: AccessList,
         commitment: CommitmentProvider | None = None,
         queries: QueryRelay | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.access = access
+        self._tally = tally or Tally()
         self.queries = queries
         self._commitment = commitment
         self._receiver = receiver
@@ -122,6 +128,7 @@ class StorageScp:
             server_context(node.tls) if node.tls else None,
             [
                 (evt.EVT_REQUESTED, self._on_requested),
+                (evt.EVT_ACCEPTED, self._on_accepted),
                 (evt.EVT_REJECTED, self._on_rejected),
                 (evt.EVT_N_ACTION, self._on_commitment),
                 (evt.EVT_N_EVENT_REPORT, self._on_commitment),
@@ -170,12 +177,13 @@ class StorageScp:
     ) -> Operation:
         """Begin the operation of a C-STORE request."""
         if not self._may(requestor, "store"):
-            return RefusedStore(Answer(NOT_AUTHORIZED, "this AE may not store here"))
+            refused = Answer(NOT_AUTHORIZED, "this AE may not store here")
+            return RefusedStore(refused, self._tally)
         for name, uid in ("class", sop_class_uid), ("instance", sop_instance_uid):
             if not 0 < len(uid) <= _LONGEST_UID:
                 why = f"an Affected SOP {name.title()} UID of {len(uid)} characters"
                 _logger.warning("C-STORE from %s refused with 0xC000: %s", requestor, why)
-                return RefusedStore(Answer(CANNOT_UNDERSTAND, why))
+                return RefusedStore(Answer(CANNOT_UNDERSTAND, why), self._tally)
         envelope = Envelope(
             received_at=time.time(),
             calling_ae=requestor.calling_ae,
@@ -185,7 +193,7 @@ class StorageScp:
             sop_instance_uid=sop_instance_uid,
             transfer_syntax_uid=transfer_syntax,
         )
-        return StoreOperation(self._receiver, requestor, envelope)
+        return StoreOperation(self._receiver, requestor, envelope, self._tally)
 
     def query(self, request: ServedRequest) -> None:
         """Answer a C-FIND, C-GET or C-MOVE request."""
@@ -194,6 +202,23 @@ class StorageScp:
             request.respond(NOT_AUTHORIZED, comment="there is no upstream")
             return
         queries.serve(request, self.access.services(requestor.calling_ae, requestor.address))
+
+    def open_associations(self) -> tuple[IncomingAssociation, ...]:
+        """Return what is known of the associations that are open now."""
+        found = []
+        for assoc in self._established():
+            requestor, traffic = requestor_of(assoc), assoc.traffic
+            found.append(
+                IncomingAssociation(
+                    requestor.calling_ae,
+                    requestor.called_ae,
+                    requestor.address,
+                    traffic.since,
+                    traffic.objects,
+                    traffic.bytes,
+                )
+            )
+        return tuple(found)
 
     def _established(self) -> list[AcceptedAssociation]:
         return [assoc for assoc in self._server.active_associations if assoc.is_established]
@@ -211,6 +236,7 @@ class StorageScp:
                 "association from %s rejected: no peer in the configuration has this AE "
                 "title and address", requestor,
             )  # fmt: skip
+            self._tally.add(ASSOCIATIONS_REJECTED, "peer")
             assoc.acse.send_reject(*_CALLING_AE_NOT_RECOGNISED)
             assoc.kill()
             return
@@ -227,7 +253,11 @@ class StorageScp:
             return NOT_AUTHORIZED, None
         return self._commitment.serve(event), None
 
+    def _on_accepted(self, event: evt.Event) -> None:
+        self._tally.add(ASSOCIATIONS_ACCEPTED)
+
     def _on_rejected(self, event: evt.Event) -> None:
+        self._tally.add(ASSOCIATIONS_REJECTED, "limit")
         _logger.warning(
             "association from %s rejected: %d are open (node.max_associations for this worker)",
             requestor_of(event.assoc), event.assoc.ae.maximum_associations,

@@ -15,6 +15,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
+from atlas_node.activity import OutgoingAssociation
 from atlas_node.config import NodeSettings
 from atlas_node.dimse.peer import Caller, Peer
 from atlas_node.dimse.presentation import Syntax
@@ -80,11 +81,29 @@ class KeptAssociation:
         self._assoc: EstablishedAssociation | None = None
         self._contexts: dict[Syntax, int] = {}
         self._refused: dict[Syntax, tuple[float, str]] = {}
+        self._opened_at = 0.0
+        self._objects = 0
+        self._bytes = 0
 
     @property
     def is_open(self) -> bool:
         """Whether there is an association that can be used now."""
         return self._assoc is not None and self._assoc.is_open()
+
+    def description(self) -> OutgoingAssociation | None:
+        """Return what is known of the association that is open; for any thread."""
+        peer, contexts = self._peer, self._contexts
+        if self._assoc is None or not contexts:
+            return None
+        return OutgoingAssociation(
+            destination=peer.name,
+            ae_title=peer.ae_title,
+            address=f"{peer.host}:{peer.port}",
+            since=self._opened_at,
+            contexts=len(contexts),
+            objects=self._objects,
+            bytes=self._bytes,
+        )
 
     def close(self) -> None:
         """Release the association, if there is one."""
@@ -148,6 +167,8 @@ class KeptAssociation:
         if early and verdict(status) is Verdict.STORED:
             # It says that it stored what it had not read yet.
             raise self._given_up("said that it stored an object before it had all of it")
+        self._objects += 1
+        self._bytes += sum(map(len, pieces))
         return status, comment
 
     def takes(
@@ -204,6 +225,7 @@ class KeptAssociation:
         )
         if 0 < longest < SHORTEST_PDU:
             raise self._given_up(f"takes PDUs of {longest} bytes, which hold no part of an object")
+        self._opened_at, self._objects, self._bytes = time.time(), 0, 0
         self._contexts = {syntax: number for number, syntax in negotiated.accepted.items()}
         for syntax in self._contexts:
             self._refused.pop(syntax, None)

@@ -8,8 +8,16 @@ the object, and whatever kept it from being accepted becomes a status, never an 
 from __future__ import annotations
 
 import logging
+import time
 from typing import Protocol
 
+from atlas_node.activity import Tally
+from atlas_node.activity.metrics import (
+    BYTES_RECEIVED,
+    OBJECTS_RECEIVED,
+    OBJECTS_REFUSED,
+    RECEIVE_SECONDS,
+)
 from atlas_node.dimse.status import (
     CANNOT_UNDERSTAND,
     SUCCESS,
@@ -39,14 +47,16 @@ class ObjectReceiver(Protocol):
 class RefusedStore:
     """A C-STORE request that is refused whatever its data set; the bytes are passed over."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, tally: Tally) -> None:
         self._answer = answer
+        self._tally = tally
 
     def take(self, data: memoryview) -> None:
         """Pass over the bytes."""
 
     def finish(self) -> Answer:
         """Return the refusal."""
+        _count_refusal(self._tally, self._answer)
         return self._answer
 
     def abandon(self) -> None:
@@ -61,11 +71,17 @@ class StoreOperation:
     receiver : ObjectReceiver
     requestor : Requestor
     envelope : Envelope
+    tally : Tally
+        Counts what becomes of it.
     """
 
-    __slots__ = ("_arrival", "_receiver", "_refusal", "_requestor")
+    __slots__ = ("_arrival", "_begun", "_receiver", "_refusal", "_requestor", "_tally")
 
-    def __init__(self, receiver: ObjectReceiver, requestor: Requestor, envelope: Envelope) -> None:
+    def __init__(
+        self, receiver: ObjectReceiver, requestor: Requestor, envelope: Envelope, tally: Tally
+    ) -> None:
+        self._begun = time.monotonic()
+        self._tally = tally
         self._receiver = receiver
         self._requestor = requestor
         self._refusal: Answer | None = None
@@ -87,6 +103,14 @@ class StoreOperation:
 
     def finish(self) -> Answer:
         """Accept the object; return what to answer."""
+        answer = self._accepted()
+        if answer.status == SUCCESS:
+            self._tally.observe(RECEIVE_SECONDS, time.monotonic() - self._begun)
+        else:
+            _count_refusal(self._tally, answer)
+        return answer
+
+    def _accepted(self) -> Answer:
         arrival = self._arrival
         if arrival is None:
             return self._refusal or refusal(SpoolError("nothing was begun"))
@@ -98,6 +122,8 @@ class StoreOperation:
             self._receiver.accept(arrival)
         except Exception as error:
             return self._refuse(error)
+        self._tally.add(OBJECTS_RECEIVED)
+        self._tally.add(BYTES_RECEIVED, by=arrival.size)
         return _SUCCESS
 
     def abandon(self) -> None:
@@ -116,3 +142,8 @@ class StoreOperation:
         except Exception:
             _logger.exception("what came of it cannot be removed")
         return refused
+
+
+def _count_refusal(tally: Tally, answer: Answer) -> None:
+    """Count a C-STORE request that is answered with a failure."""
+    tally.add(OBJECTS_REFUSED, f"0x{answer.status:04X}")

@@ -6,6 +6,7 @@ data set itself is not looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,6 +89,42 @@ def split_file(data: Buffer) -> Part10File:
     if view[_PREAMBLE : _PREAMBLE + 4].tobytes() != _PREFIX:
         raise MalformedStreamError("no DICOM file: expected the prefix DICM", _PREAMBLE)
     values: dict[int, str] = {}
+    position = _PREAMBLE + 4
+    for element, _, start, position in _meta_elements(view):
+        if element in (0x0002, 0x0003, 0x0010):
+            values[element] = view[start:position].tobytes().decode("latin-1").strip("\0 ")
+    return Part10File(
+        values.get(0x0010, ""), values.get(0x0002, ""), values.get(0x0003, ""), position
+    )
+
+
+def with_transfer_syntax(header: Buffer, transfer_syntax_uid: str) -> bytes:
+    """Return what stands before a data set, for the same object in another transfer syntax.
+
+    Parameters
+    ----------
+    header : bytes, bytearray or memoryview
+        A file up to `Part10File.offset`.
+    transfer_syntax_uid : str
+        For (0002,0010); (0002,0000) is made to fit, every other element stays as it is.
+
+    Raises
+    ------
+    MalformedStreamError
+        When the file meta information cannot be read.
+    """
+    view = memoryview(header)
+    group = b"".join(
+        _text(0x0010, "UI", transfer_syntax_uid) if element == 0x0010 else view[begin:end]
+        for element, begin, _, end in _meta_elements(view)
+        if element != 0x0000
+    )
+    length = explicit_header(0x0002, 0x0000, "UL", 4) + LITTLE_ENDIAN.length.pack(len(group))
+    return bytes(view[: _PREAMBLE + 4]) + length + group
+
+
+def _meta_elements(view: memoryview) -> Iterator[tuple[int, int, int, int]]:
+    """Yield each element of group 0002, where it and its value begin, and where it ends."""
     position, end = _PREAMBLE + 4, len(view)
     while end - position >= 8:
         group, element, vr, length = LITTLE_ENDIAN.element.unpack_from(view, position)
@@ -107,9 +144,5 @@ def split_file(data: Buffer) -> Part10File:
             raise MalformedStreamError(
                 f"file meta information is cut short in (0002,{element:04x})", position
             )
-        if element in (0x0002, 0x0003, 0x0010):
-            values[element] = view[start : start + length].tobytes().decode("latin-1").strip("\0 ")
+        yield element, position, start, start + length
         position = start + length
-    return Part10File(
-        values.get(0x0010, ""), values.get(0x0002, ""), values.get(0x0003, ""), position
-    )

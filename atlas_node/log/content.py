@@ -49,7 +49,7 @@ class Content:
 
     def places(self, row: Row[Any], fitting: Collection[int] | None) -> list[int]:
         """Return the places of those elements of an object whose finding is among `fitting`."""
-        layout = self._layout(row.layout_id)
+        layout = self.layout(row.layout_id)
         if fitting is None:
             return list(range(len(layout)))
         return [place for place, finding in enumerate(layout) if finding in fitting]
@@ -62,29 +62,42 @@ class Content:
         LogError
             What the log has of it does not fit together.
         """
-        layout = self._layout(row.layout_id)
+        layout = self.layout(row.layout_id)
         try:
             self._learn({layout[place] for place in places})
-            values = self._values(row)
+            values = self.values(row.layout_id, row.run_id, row.differing)
             return [_record(self._parts[layout[place]], values[place]) for place in places]
         except (LookupError, TypeError, ValueError):
             raise LogError(DAMAGED) from None
 
-    def _layout(self, number: int) -> list[int]:
+    def layout(self, number: int) -> list[int]:
+        """Return the findings of a layout in their order."""
         if number not in self._layouts:
             query = select(layouts.c.findings).where(layouts.c.id == number)
             self._layouts[number] = unpack_numbers(self._connection.execute(query).scalar_one())
         return self._layouts[number]
 
-    def _values(self, row: Row[Any]) -> list[Any]:
-        if row.run_id not in self._common:
-            query = select(runs.c.common).where(runs.c.id == row.run_id)
-            packed = self._connection.execute(query).scalar_one()
-            self._common[row.run_id] = unpack_json(packed)
-        common = self._common[row.run_id]
-        if row.differing is None:
-            return common
-        return joined_values(common, unpack_json(row.differing))
+    def values(self, layout: int, run: int, differing: bytes | None = None) -> list[Any]:
+        """Return the values of an object of a run, given those in which it differs from it.
+
+        `coding.value_of` takes each apart; the list is not to be changed.
+
+        Raises
+        ------
+        LogError
+            They are not as many as the layout has elements.
+        """
+        if run not in self._common:
+            query = select(runs.c.common).where(runs.c.id == run)
+            self._common[run] = unpack_json(self._connection.execute(query).scalar_one())
+        try:
+            common = self._common[run]
+            values = common if differing is None else joined_values(common, unpack_json(differing))
+        except (LookupError, TypeError, ValueError):
+            raise LogError(DAMAGED) from None
+        if len(values) != len(self.layout(layout)):
+            raise LogError(DAMAGED)
+        return values
 
     def _learn(self, wanted: set[int]) -> None:
         for chunk in chunks(wanted - self._parts.keys()):

@@ -28,6 +28,7 @@ from atlas_node.log.schema import (
     objects,
     runs,
     series,
+    tries,
 )
 from atlas_node.model import (
     AnnotatedObject,
@@ -70,12 +71,16 @@ class LoggedObject:
     again : "", "same" or "other"
         Whether an earlier object in the log had its SOP Instance UID, with the same bytes or with
         others.
+    tries : tuple of DeliveryRecord
+        The states that its deliveries were in before, in their order: tries that failed and orders
+        of a person. There only where one object was asked for.
     """
 
     seq: int
     object: AnnotatedObject
     deliveries: tuple[DeliveryRecord, ...]
     again: Again = ""
+    tries: tuple[DeliveryRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,8 @@ def one_object(connection: Connection, object_id: str) -> LoggedObject | None:
         return None
     content = Content(connection)
     records = content.records(row, content.places(row, None))
-    return _logged_object(row, _deliveries(connection, [row.seq]), tuple(records))
+    delivered = _deliveries(connection, [row.seq])
+    return _logged_object(row, delivered, tuple(records), _tries(connection, row.seq))
 
 
 def elements_page(
@@ -309,18 +315,29 @@ def _deliveries(
     )
     found: dict[int, tuple[DeliveryRecord, ...]] = {}
     for row in connection.execute(query):
-        record = DeliveryRecord(
-            row.destination, DeliveryStatus(row.status), row.tries, row.at, row.detail,
-            row.next_try_at,
-        )  # fmt: skip
-        found[row.object_seq] = (*found.get(row.object_seq, ()), record)
+        found[row.object_seq] = (*found.get(row.object_seq, ()), _delivery(row))
     return found
+
+
+def _tries(connection: Connection, seq: int) -> tuple[DeliveryRecord, ...]:
+    query = select(tries).where(tries.c.object_seq == seq)
+    return tuple(
+        map(_delivery, connection.execute(query.order_by(tries.c.destination, tries.c.at)))
+    )
+
+
+def _delivery(row: Row[Any]) -> DeliveryRecord:
+    return DeliveryRecord(
+        row.destination, DeliveryStatus(row.status), row.tries, row.at, row.detail,
+        row.next_try_at,
+    )  # fmt: skip
 
 
 def _logged_object(
     row: Row[Any],
     delivered: Mapping[int, tuple[DeliveryRecord, ...]],
     records: tuple[ElementRecord, ...] = (),
+    tried: tuple[DeliveryRecord, ...] = (),
 ) -> LoggedObject:
     asked = row.requested_instance_uid
     return LoggedObject(
@@ -357,4 +374,5 @@ def _logged_object(
         ),
         delivered.get(row.seq, ()),
         AGAIN_OF_CODE[row.again],
+        tried,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, case, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from atlas_node.log import rows
 from atlas_node.log.coding import (
@@ -23,8 +23,8 @@ from atlas_node.log.database import chunks, insert_or_update
 from atlas_node.log.interning import Interner
 from atlas_node.log.privacy import Values
 from atlas_node.log.recent import Recent
-from atlas_node.log.schema import AGAIN_CODES, Again, counters, deliveries, objects, runs
-from atlas_node.model import AnnotatedObject, DeliveryRecord
+from atlas_node.log.schema import AGAIN_CODES, Again, counters, deliveries, objects, runs, tries
+from atlas_node.model import AnnotatedObject, DeliveryRecord, DeliveryStatus
 
 _RUN_VALUES: Final = 50_000
 _WORTH_A_RUN: Final = 400
@@ -42,6 +42,27 @@ _UPDATE_RUN: Final = (
                      else_=bindparam("last")),
     )
 )  # fmt: skip
+
+_earlier: Final = tries.alias()
+_REPEATED: Final = delete(tries).where(
+    tries.c.object_seq == bindparam("of_object"),
+    tries.c.destination == bindparam("of_destination"),
+    tries.c.status == DeliveryStatus.FAILED.value,
+    tries.c.tries == 0,
+    tries.c.detail == bindparam("of_detail"),
+    tries.c.at < bindparam("before"),
+    tries.c.at
+    > select(func.min(_earlier.c.at))
+    .where(
+        _earlier.c.object_seq == tries.c.object_seq,
+        _earlier.c.destination == tries.c.destination,
+        _earlier.c.status == tries.c.status,
+        _earlier.c.tries == 0,
+        _earlier.c.detail == tries.c.detail,
+    )
+    .scalar_subquery(),
+)
+"""Of the times that a destination could not be reached, all but the first and the last."""
 
 
 @dataclass(slots=True)
@@ -122,10 +143,33 @@ class Recorder:
                 insert_or_update(connection, deliveries, newer="at"),
                 [rows.delivery_row(key[0], record) for key, record in latest.items()],
             )
+        past = [
+            rows.delivery_row(numbers[object_id], record)
+            for object_id, record in delivered
+            if object_id in numbers and _of_history(record)
+        ]
+        if past:
+            connection.execute(insert_or_update(connection, tries, newer="at"), past)
+            self._leave_out_repeated(connection, past)
         if new or latest:
             grown = {"newest_seq": newest + len(new), "changes": counters.c.changes + 1}
             connection.execute(update(counters).values(grown))
         return others
+
+    def _leave_out_repeated(self, connection: Connection, past: Sequence[rows.Row]) -> None:
+        """Keep the tries few while a destination is down for days: it is asked again and again."""
+        again = [
+            {
+                "of_object": row["object_seq"],
+                "of_destination": row["destination"],
+                "of_detail": row["detail"],
+                "before": row["at"],
+            }
+            for row in past
+            if row["status"] == DeliveryStatus.FAILED.value and not row["tries"]
+        ]
+        if again:
+            connection.execute(_REPEATED, again)
 
     def _write_objects(
         self, connection: Connection, new: Mapping[int, AnnotatedObject]
@@ -196,6 +240,11 @@ class _Earlier:
         again: Again = "" if not known else "same" if content in known else "other"
         known.append(content)
         return again
+
+
+def _of_history(record: DeliveryRecord) -> bool:
+    """Whether a state says more than that a delivery began or was sent at once."""
+    return record.status is not DeliveryStatus.SENT and bool(record.tries or record.detail)
 
 
 def _numbers(connection: Connection, object_ids: Iterable[str]) -> dict[str, int]:

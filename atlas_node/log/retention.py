@@ -22,6 +22,7 @@ from atlas_node.log.schema import (
     reasons,
     runs,
     series,
+    tries,
 )
 
 _AT_ONCE = 500
@@ -44,7 +45,7 @@ def expire(database: Database, before: float) -> int:
 def shrink(database: Database, max_bytes: int) -> int:
     """Remove the oldest objects of a log that takes more bytes; return how many."""
     removed = 0
-    tables = (objects, deliveries, runs, series, layouts, layout_findings, findings)
+    tables = (objects, deliveries, tries, runs, series, layouts, layout_findings, findings)
     while (used := database.used_bytes(tables)) > max_bytes:
         with database.reading() as connection:
             count = connection.execute(select(func.count()).select_from(objects)).scalar_one()
@@ -69,7 +70,8 @@ def _expire_batch(database: Database, before: float) -> int:
             .limit(_AT_ONCE)
         ).all()
         seqs = [row.seq for row in old]
-        connection.execute(delete(deliveries).where(deliveries.c.object_seq.in_(seqs)))
+        for table in (deliveries, tries):
+            connection.execute(delete(table).where(table.c.object_seq.in_(seqs)))
         connection.execute(delete(objects).where(objects.c.seq.in_(seqs)))
         left = select(func.count()).where(objects.c.run_id == runs.c.id).scalar_subquery()
         touched = runs.c.id.in_({row.run_id for row in old})

@@ -197,6 +197,22 @@ deliveries = Table(
     sqlite_with_rowid=False,
 )
 
+# The states of a delivery before the one in `deliveries`, and that one too unless it was sent: one
+# row for each try that failed and each order of a person, so that none for nearly all objects. Of
+# the times that a destination could not even be reached (`tries` 0) the first and the last.
+tries = Table(
+    "tries",
+    metadata,
+    Column("object_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("destination", String, primary_key=True),
+    Column("at", Float, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("next_try_at", Float),
+    sqlite_with_rowid=False,
+)
+
 STATUS_CODES = {
     ElementStatus.DECODED: 0,
     ElementStatus.ALREADY: 1,
@@ -221,7 +237,7 @@ Step = Callable[[Connection], None]
 # The n-th step takes a log of version n + 1 to version n + 2. A new log is made from the tables
 # above, so each step must arrive at what they say. A log of version 1 had other tables altogether:
 # it is written anew with the newest ones.
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (tries.create,)
 
 
 def newest_version() -> int:

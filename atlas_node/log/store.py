@@ -15,12 +15,26 @@ from typing import Self
 from sqlalchemy import Connection
 
 from atlas_node.errors import LogError
-from atlas_node.log import queries, retention, schema, version_1
+from atlas_node.log import (
+    comparison,
+    coverage,
+    facets,
+    history,
+    queries,
+    retention,
+    schema,
+    version_1,
+)
+from atlas_node.log.comparison import ComparedElement
+from atlas_node.log.coverage import DeviceCoverage, Sample, UndecodedElement
 from atlas_node.log.database import Database
+from atlas_node.log.facets import Facets
 from atlas_node.log.filters import LogFilter
+from atlas_node.log.history import History, LoggedSeries, Named
 from atlas_node.log.privacy import VALUES, Values
 from atlas_node.log.queries import LoggedElement, LoggedObject, Totals
 from atlas_node.log.recorder import Recorder
+from atlas_node.log.selection import Selection
 from atlas_node.model import AnnotatedObject, DeliveryRecord
 
 _FOLLOWED_AT_ONCE = 50
@@ -158,6 +172,53 @@ class LogStore:
         """Count objects and elements; conditions on elements are left aside."""
         with self._database.reading() as connection:
             return queries.totals(connection, wanted)
+
+    def facets(self, wanted: Selection) -> Facets:
+        """Count the elements that fit, by device and by what they are."""
+        with self._database.reading() as connection:
+            return facets.facets(connection, wanted)
+
+    def coverage(self, wanted: Selection) -> tuple[DeviceCoverage, ...]:
+        """Return how many elements of each status each device has sent."""
+        with self._database.reading() as connection:
+            return coverage.devices(connection, wanted)
+
+    def undecoded(
+        self, wanted: Selection, most: int, samples_each: int = 3
+    ) -> tuple[tuple[UndecodedElement, ...], int]:
+        """Return the elements of a status that are in the most objects, and how many there are."""
+        with self._database.reading() as connection:
+            return coverage.undecoded(connection, wanted, most, samples_each)
+
+    def samples(self, creator: str, key: str, most: int) -> tuple[tuple[Sample, ...], int]:
+        """Return different values of an element that was not decoded, and how many were read."""
+        with self._database.reading() as connection:
+            return coverage.samples_of(connection, creator, key, most)
+
+    def series(self, uid: str) -> LoggedSeries | None:
+        """Return what the log has of a series, or None."""
+        with self._database.reading() as connection:
+            return history.find_series(connection, uid)
+
+    def series_with(self, wanted: Selection, most: int) -> tuple[LoggedSeries, ...]:
+        """Return the series that have an element that fits, the newest first."""
+        with self._database.reading() as connection:
+            return history.list_series(connection, wanted, most)
+
+    def values_over_series(self, uid: str, named: Named, by: Named | None = None) -> History:
+        """Return the values of an element, given by creator and key, over a series."""
+        with self._database.reading() as connection:
+            return history.over_series(connection, uid, named, by)
+
+    def values_over_time(self, wanted: Selection, most: int) -> History:
+        """Return the values of an element with which so many series begin."""
+        with self._database.reading() as connection:
+            return history.over_time(connection, wanted, most)
+
+    def compared(self, a: str, b: str) -> tuple[ComparedElement, ...]:
+        """Return the elements of two series, given by their UIDs, and how they stand."""
+        with self._database.reading() as connection:
+            return comparison.compare(connection, a, b)
 
     def expire(self, before: float) -> int:
         """Remove the objects received before a time, and the values that no other one has.

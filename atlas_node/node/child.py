@@ -1,8 +1,8 @@
 """What receivers and forwarders have in common: a process that the supervisor starts.
 
-`run_child` is what each does from its start to its end. SIGTERM drains and ends it, a second one
-ends the drain, SIGHUP makes it read the configuration again; it never outlives the supervisor, and
-a fault in a thread of ours ends it rather than leave something waiting unseen.
+`run_child` is what each does from its start to its end: it says when it is made, begins to work
+when all others are, too, and takes its further orders from the supervisor. It never outlives the
+supervisor, and a fault in a thread of ours ends it rather than leave something waiting unseen.
 """
 
 from __future__ import annotations
@@ -11,22 +11,35 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from enum import Enum, auto
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from atlas_dictionary import DictionaryError, open_layers
 from atlas_node.annotate import Annotator
 from atlas_node.config import Config, load_config
 from atlas_node.errors import AtlasError
 from atlas_node.node.process_log import configure_logging
-from atlas_node.node.signals import SignalQueue
 
 READY: Final = ""
-"""What a child sends to the supervisor when it serves; anything else is why it cannot."""
+"""What a child sends to the supervisor when it can begin; anything else is why it cannot."""
+
+
+class Order(Enum):
+    """What the supervisor tells a child."""
+
+    BEGIN = auto()
+    """Work; before it nothing is received and nothing delivered."""
+    RELOAD = auto()
+    """Read the configuration again."""
+    STOP = auto()
+    """Drain, then end."""
+    HURRY = auto()
+    """End the drain."""
+
 
 OUR_THREADS: Final = (
     "enquirer-",
@@ -62,7 +75,7 @@ class Part(Protocol):
         """Drain until nothing is left to do, or `hurry` is set; then end."""
 
 
-def run_child(name: str, make: Callable[[], Part], path: Path | None, report: Connection) -> None:
+def run_child(name: str, make: Callable[[], Part], path: Path | None, link: Connection) -> None:
     """Be a child of the supervisor; called in the target of a process.
 
     Parameters
@@ -72,13 +85,11 @@ def run_child(name: str, make: Callable[[], Part], path: Path | None, report: Co
     make : callable
         Makes what runs here.
     path : Path or None
-        Where the configuration is read again on SIGHUP.
-    report : Connection
-        Gets `READY`, or one line that says why the child cannot serve.
+        Where the configuration is read again when the supervisor says so.
+    link : Connection
+        Takes `READY`, or one line that says why the child cannot serve; gives each `Order`.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's, who tells us
-    orders = SignalQueue(signal.SIGTERM, signal.SIGHUP)
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    threading.Thread(target=_end_with_parents, name="parent", daemon=True).start()
     configure_logging(name)
     threading.excepthook = end_on_fault
     with contextlib.suppress(OSError):
@@ -86,31 +97,61 @@ def run_child(name: str, make: Callable[[], Part], path: Path | None, report: Co
     try:
         part = make()
     except (AtlasError, DictionaryError) as error:
-        report.send(str(error))
+        link.send(str(error))
+        return
+    link.send(READY)
+    obey(part, path, link)
+    # pynetdicom's threads of a peer that no longer answers would hold the process up.
+    _exit(0)
+
+
+def obey(part: Part, path: Path | None, link: Connection) -> None:
+    """Carry out orders until the part has stopped, or was told to before it began.
+
+    Parameters
+    ----------
+    part : Part
+    path : Path or None
+        Where the configuration is read again.
+    link : Connection
+        Gives the orders; the process ends when it is closed at the other end.
+    """
+    if _next_order(link) is not Order.BEGIN:
         return
     part.start()
-    report.send(READY)
-    while orders.wait() is signal.SIGHUP:
+    while _next_order(link) is Order.RELOAD:
         try:
             part.reload(load_config(path))
         except (AtlasError, DictionaryError) as error:
-            _logger.error("the configuration in force stays: %s", error)
+            for line in str(error).splitlines():
+                _logger.error("the configuration in force stays: %s", line)
     hurry = threading.Event()
     stopping = threading.Thread(target=part.stop, args=(hurry,), name="stop", daemon=True)
     stopping.start()
     while stopping.is_alive():
-        if orders.wait(_POLL) is signal.SIGTERM:
+        if link.poll(_POLL) and _next_order(link) is Order.HURRY:
             hurry.set()
-    logging.shutdown()
-    # pynetdicom's threads of a peer that no longer answers would hold the process up.
-    os._exit(0)
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
+def _next_order(link: Connection) -> Order:
+    try:
+        order: Order = link.recv()
+    except (EOFError, OSError):
+        _exit(1)  # the supervisor is gone
+    return order
+
+
+def _end_with_parents() -> None:
+    """End when the supervisor ends, or the fork server, through which it knows of our end."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        wait([supervisor.sentinel, os.pidfd_open(os.getppid())])
         os._exit(1)
+
+
+def _exit(status: int) -> NoReturn:
+    logging.shutdown()
+    os._exit(status)
 
 
 def end_on_fault(fault: threading.ExceptHookArgs) -> None:
@@ -124,8 +165,7 @@ def end_on_fault(fault: threading.ExceptHookArgs) -> None:
         _logger.warning("a thread of an association ended: %s", fault.exc_value)
         return
     _logger.critical("thread %s failed, the process ends", name, exc_info=fault.exc_value)
-    logging.shutdown()
-    os._exit(1)
+    _exit(1)
 
 
 def make_annotator(config: Config) -> Annotator:
@@ -137,5 +177,5 @@ def make_annotator(config: Config) -> Annotator:
         When a dictionary cannot be opened.
     """
     # The paths are complete: load_config has added those of ATLAS_DICTPATH.
-    dictionary = open_layers(config.dictionary.paths, {})
+    dictionary = open_layers(config.dictionaries, {})
     return Annotator(dictionary, inherit_creators=config.annotate.inherit_creators)

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from atlas_node.activity import Publisher, Snapshot, Tally
 from atlas_node.config import Config
 from atlas_node.dimse.commitment import CommitmentRelay
 from atlas_node.node.child import run_child
@@ -22,7 +23,7 @@ _PATIENCE: Final = 5.0
 _logger = logging.getLogger(__name__)
 
 
-def run_commitment(number: int, config: Config, path: Path | None, report: Connection) -> None:
+def run_commitment(number: int, config: Config, path: Path | None, link: Connection) -> None:
     """Be the storage commitment process; the target of a process.
 
     Parameters
@@ -31,11 +32,11 @@ def run_commitment(number: int, config: Config, path: Path | None, report: Conne
         For its name; there is one.
     config : Config
     path : Path or None
-        Where the configuration is read again on SIGHUP.
-    report : Connection
+        Where the configuration is read again when the supervisor says so.
+    link : Connection
         As `run_child` says.
     """
-    run_child(f"commitment-{number}", lambda: CommitmentPart(config), path, report)
+    run_child(f"commitment-{number}", lambda: CommitmentPart(config), path, link)
 
 
 class CommitmentPart:
@@ -50,10 +51,12 @@ class CommitmentPart:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._relay = CommitmentRelay(config)
+        self._publisher = Publisher(config.spool.path, "commitment-0", Tally(), Snapshot)
 
     def start(self) -> None:
         """Begin to ask and to call."""
         self._relay.start()
+        self._publisher.start()
 
     def reload(self, config: Config) -> None:
         """Take destinations, peers and timeouts of another configuration.
@@ -75,3 +78,4 @@ class CommitmentPart:
     def stop(self, hurry: threading.Event) -> None:
         """End after what is being said now; the rest is in the store."""
         self._relay.stop(0.0 if hurry.is_set() else _PATIENCE)
+        self._publisher.stop()

@@ -11,10 +11,13 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from atlas_node.activity import DestinationState, Publisher, Snapshot, Tally
+from atlas_node.activity.metrics import LOG_LAG_SECONDS, LOG_WAITING, SPOOL_BYTES, SPOOL_OBJECTS
 from atlas_node.config import Config, Destination
 from atlas_node.dimse import Courier
 from atlas_node.log import LogStore
@@ -22,7 +25,7 @@ from atlas_node.node.child import make_annotator, run_child
 from atlas_node.route import NO_ROUTE, Router, find_recipients
 from atlas_node.route.indexing import open_indexer
 from atlas_node.route.record import Recorder
-from atlas_node.spool import Doorbell, Entry, Occupancy, OrderDesk, Recipient, Spool
+from atlas_node.spool import Doorbell, Entry, Occupancy, OrderDesk, Recipient, Spool, Standing
 
 _POLL: Final = 0.05
 _LISTEN: Final = 0.25
@@ -40,7 +43,7 @@ def run_forwarder(
     number: int,
     config: Config,
     path: Path | None,
-    report: Connection,
+    link: Connection,
     occupancy: Occupancy,
     doorbell: Doorbell,
 ) -> None:
@@ -52,8 +55,8 @@ def run_forwarder(
         Which one, from 0; its partition of the spool.
     config : Config
     path : Path or None
-        Where the configuration is read again on SIGHUP.
-    report : Connection
+        Where the configuration is read again when the supervisor says so.
+    link : Connection
         As `run_child` says.
     occupancy : Occupancy
         Shared by all workers.
@@ -66,7 +69,7 @@ def run_forwarder(
         f"forwarder-{number}",
         lambda: ForwarderPart(number, config, occupancy, doorbell),
         path,
-        report,
+        link,
     )
 
 
@@ -83,6 +86,8 @@ class ForwarderPart:
         self, number: int, config: Config, occupancy: Occupancy, doorbell: Doorbell
     ) -> None:
         self._config = config
+        self._number, self._occupancy = number, occupancy
+        self._tally = Tally()
         self._annotator = make_annotator(config)
         self._router = Router(config)
         self._store = LogStore.open(config.log.url, config.log.values)
@@ -94,9 +99,13 @@ class ForwarderPart:
             lambda: self._annotator,
             config.annotate.policy,
             self._indexer,
+            self._tally,
         )
         self._couriers = {it.name: self._courier(it) for it in config.destinations}
         self._orders = OrderDesk(self._spool, config.spool.path, number, self._find_recipients)
+        self._publisher = Publisher(
+            config.spool.path, f"forwarder-{number}", self._tally, self._describe
+        )
         self._stopping = threading.Event()
         self._listener = threading.Thread(target=self._listen, name="listener", daemon=True)
 
@@ -106,6 +115,7 @@ class ForwarderPart:
         for courier in self._couriers.values():
             courier.start()
         self._listener.start()
+        self._publisher.start()
         self._say_stranded()
 
     def reload(self, config: Config) -> None:
@@ -155,6 +165,7 @@ class ForwarderPart:
         for courier in self._couriers.values():
             courier.stop(max(0.0, give_up - time.monotonic()))
         self._recorder.stop(_PATIENCE)
+        self._publisher.stop()
         left = len(self._spool)
         if left:
             _logger.info("%d objects stay in the spool until the next start", left)
@@ -175,7 +186,31 @@ class ForwarderPart:
         return find_recipients(self._router, self._annotator, entry.envelope, lambda: data)
 
     def _courier(self, destination: Destination) -> Courier:
-        return Courier(destination, self._config.node, self._spool, lambda: self._annotator)
+        return Courier(
+            destination, self._config.node, self._spool, lambda: self._annotator, self._tally
+        )
+
+    def _describe(self) -> Snapshot:
+        """Return what this process does now, for who looks at the node."""
+        couriers = self._couriers
+        tried = {name: courier.state() for name, courier in couriers.items()}
+        standing = self._spool.standing()
+        objects, size = self._occupancy.of_partition(self._number)
+        unrecorded, lag = self._spool.log_lag()
+        associations = (courier.association() for courier in couriers.values())
+        return Snapshot(
+            outgoing=tuple(it for it in associations if it is not None),
+            destinations={
+                name: _state(tried.get(name, DestinationState()), standing.get(name, Standing()))
+                for name in tried.keys() | standing.keys()
+            },
+            gauges={
+                (SPOOL_OBJECTS.name, ()): objects,
+                (SPOOL_BYTES.name, ()): size,
+                (LOG_WAITING.name, ()): unrecorded,
+                (LOG_LAG_SECONDS.name, ()): lag,
+            },
+        )
 
     def _say_stranded(self) -> None:
         """Say which objects wait for a destination that the configuration no longer has."""
@@ -185,3 +220,16 @@ class ForwarderPart:
                     "%d objects wait for destination %r, which the configuration has not",
                     count, name,
                 )  # fmt: skip
+
+
+def _state(tried: DestinationState, standing: Standing) -> DestinationState:
+    """Return what the tries have shown of a destination, and how its deliveries stand."""
+    return replace(
+        tried,
+        waiting=standing.waiting,
+        in_hand=standing.in_hand,
+        retrying=standing.retrying,
+        dead=standing.dead,
+        oldest_at=standing.oldest_at,
+        next_try_at=tried.next_try_at or standing.next_try_at,
+    )

@@ -35,7 +35,7 @@ def make_queries(config: Config, annotator: Callable[[], Annotator], intake: Int
     LogError
         When the index cannot be opened.
     """
-    attributes = PrivateAttributes(open_layers(config.dictionary.paths, {}))
+    attributes = PrivateAttributes(open_layers(config.dictionaries, {}))
     indexer = open_indexer(config)
     private = (
         PrivateSearch(attributes)

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atlas_node.activity import Publisher, Snapshot, Tally
 from atlas_node.config import Config
 from atlas_node.dimse import AccessList, StorageScp
 from atlas_node.dimse.commitment import Archives, CommitmentProvider
@@ -31,7 +32,7 @@ def run_receiver(
     number: int,
     config: Config,
     path: Path | None,
-    report: Connection,
+    link: Connection,
     occupancy: Occupancy,
     doorbell: Doorbell,
     listener: socket.socket,
@@ -44,8 +45,8 @@ def run_receiver(
         Which one, from 0; its partition of the spool.
     config : Config
     path : Path or None
-        Where the configuration is read again on SIGHUP.
-    report : Connection
+        Where the configuration is read again when the supervisor says so.
+    link : Connection
         As `run_child` says.
     occupancy : Occupancy
         Shared by all workers.
@@ -58,7 +59,7 @@ def run_receiver(
         f"receiver-{number}",
         lambda: ReceiverPart(number, config, occupancy, doorbell, listener),
         path,
-        report,
+        link,
     )
 
 
@@ -80,6 +81,7 @@ class ReceiverPart:
         listener: socket.socket,
     ) -> None:
         self._drain = config.node.timeouts.drain
+        tally = Tally()
         self._annotator = make_annotator(config)
         self._router = Router(config)
         self._intake = Intake(config.spool, number, occupancy, doorbell)
@@ -93,11 +95,19 @@ class ReceiverPart:
             AccessList(config.peers),
             self._commitment,
             self._queries(config),
+            tally,
+        )
+        self._publisher = Publisher(
+            config.spool.path,
+            f"receiver-{number}",
+            tally,
+            lambda: Snapshot(incoming=self._scp.open_associations()),
         )
 
     def start(self) -> None:
         """Begin to receive."""
         self._scp.start()
+        self._publisher.start()
 
     def reload(self, config: Config) -> None:
         """Take dictionary, routes, peers and upstreams of another configuration.
@@ -118,6 +128,7 @@ class ReceiverPart:
     def stop(self, hurry: threading.Event) -> None:
         """Accept nothing new, and let open associations end for `node.timeouts.drain` seconds."""
         self._scp.stop(time.monotonic() + (0.0 if hurry.is_set() else self._drain))
+        self._publisher.stop()
         self._intake.close()
 
     def _queries(self, config: Config) -> QueryRelay | None:

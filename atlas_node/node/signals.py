@@ -1,16 +1,17 @@
 """Signals as a queue that a process's main thread waits on.
 
-Supervisor and workers take their orders from it. A signal mask would be simpler, but libraries
-(numpy's BLAS) start threads when they are imported, and the kernel may hand a signal to any
-thread that does not block it; a wakeup socket works whichever thread the signal meets.
+The supervisor takes its orders from it; the other processes get no signals. A signal mask would be
+simpler, but libraries (numpy's BLAS) start threads when they are imported, and the kernel may hand
+a signal to any thread that does not block it; a wakeup socket works whichever thread it meets.
 """
 
 from __future__ import annotations
 
-import select
 import signal
 import socket
 from collections import deque
+from collections.abc import Iterable
+from multiprocessing.connection import Connection, wait
 from types import FrameType
 
 
@@ -32,9 +33,24 @@ class SignalQueue:
         for number in wanted:
             signal.signal(number, _leave_to_the_queue)
 
-    def wait(self, timeout: float | None = None) -> signal.Signals | None:
-        """Return the next signal, or None when there is none for `timeout` seconds."""
-        if not self._pending and select.select([self._receiver], [], [], timeout)[0]:
+    def wait(
+        self, timeout: float | None = None, others: Iterable[Connection | int] = ()
+    ) -> signal.Signals | None:
+        """Return the next signal.
+
+        Parameters
+        ----------
+        timeout : float or None
+            Seconds to wait for it; None: for ever.
+        others : iterable of Connection or int
+            Connections and descriptors; the wait ends when something can be read from one.
+
+        Returns
+        -------
+        signal.Signals or None
+            None when there was none.
+        """
+        if not self._pending and self._receiver in wait([self._receiver, *others], timeout):
             self._pending.extend(map(signal.Signals, self._receiver.recv(64)))
         return self._pending.popleft() if self._pending else None
 

@@ -2,12 +2,13 @@
 
 Each worker is two of them, a receiver and a forwarder, with a doorbell between. The port is bound
 before any of them runs, so that a port in use is found at once, and all receivers accept from that
-one socket, so that a crash loses no connection that waits. The supervisor touches no object.
-`atlas-node serve` runs it.
+one socket, so that a crash loses no connection that waits. None of them works before all are made.
+The supervisor alone gets signals, and touches no object. `atlas-node serve` runs it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Final
 
@@ -28,18 +29,20 @@ from atlas_node.dimse import listen
 from atlas_node.dimse.commitment import is_needed
 from atlas_node.errors import AtlasError, LogError
 from atlas_node.log import LogStore
-from atlas_node.node.child import READY
+from atlas_node.node.child import READY, Order
 from atlas_node.node.commitment import run_commitment
 from atlas_node.node.forwarder import run_forwarder
 from atlas_node.node.process_log import configure_logging
+from atlas_node.node.processes import start_process
 from atlas_node.node.receiver import run_receiver
 from atlas_node.node.signals import SignalQueue
 from atlas_node.spool import Doorbell, Occupancy, prepare_spool
 
 _STOP: Final = {signal.SIGTERM, signal.SIGINT}
 _POLL: Final = 0.5
-_STARTING: Final = 0.05
 _STOPPING: Final = 0.1
+_SAME_ORDER: Final = 1.0
+"""Seconds in which a signal to stop is the first one over again: `timeout` sends it twice."""
 _GRACE: Final = 15.0
 _FIRST_RESTART: Final = 0.5
 _SLOWEST_RESTART: Final = 30.0
@@ -52,9 +55,9 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Child:
-    start: Callable[[Connection], SpawnProcess]
-    process: SpawnProcess
-    report: Connection
+    start: Callable[[Connection], ForkServerProcess]
+    process: ForkServerProcess
+    link: Connection
     started: float
     failures: int = 0
     restart_at: float | None = None
@@ -68,15 +71,19 @@ class Supervisor:
     config : Config
     path : Path or None
         Where the configuration came from, to read it again on SIGHUP.
+    signals : SignalQueue
+        Of `processes.SUPERVISORS_SIGNALS`.
     """
 
-    def __init__(self, config: Config, path: Path | None = None) -> None:
+    def __init__(self, config: Config, path: Path | None, signals: SignalQueue) -> None:
         self._config = config
         self._path = path
-        self._spawn = multiprocessing.get_context("spawn")
+        self._signals = signals
         self._receivers: list[_Child] = []
         self._forwarders: list[_Child] = []
         self._commitment: list[_Child] = []
+        self._told_to_reload = False
+        self._told_to_stop = float("-inf")
         self._hurry = False
 
     def run(self, announce: Callable[[str], None]) -> None:
@@ -85,7 +92,7 @@ class Supervisor:
         Parameters
         ----------
         announce : callable
-            Gets one line when the node serves.
+            Gets one line when the node serves, and one when it has stopped.
 
         Raises
         ------
@@ -95,33 +102,34 @@ class Supervisor:
         config = self._config
         configure_logging("supervisor")
         with ExitStack() as stack:
-            self._signals = SignalQueue(*_STOP, signal.SIGHUP, signal.SIGCHLD)
-            stack.callback(self._signals.close)
             # The paths are complete: load_config has added those of ATLAS_DICTPATH.
-            open_layers(config.dictionary.paths, {})
+            open_layers(config.dictionaries, {})
             store = LogStore.open(config.log.url, config.log.values)
             stack.callback(store.close)
             stack.callback(prepare_spool(config.spool.path, config.node.workers).close)
             self._listener = stack.enter_context(listen(config.node))
             viewer_url = ""
             if config.web.enabled:
-                from atlas_node.web import WebServer  # noqa: PLC0415 - only where it is wanted
+                # Only where it is wanted.
+                from atlas_node.node.viewer import viewer_means  # noqa: PLC0415
+                from atlas_node.web import WebServer  # noqa: PLC0415
 
-                viewer = WebServer(config, store)
+                viewer = WebServer(config, store, viewer_means(config, _reload))
                 viewer.start()
                 stack.callback(viewer.stop)
                 viewer_url = viewer.url
             stack.callback(self._stop_children)
             self._start_children()
-            if not self._all_ready():
-                return
-            ended = threading.Event()
-            stack.callback(ended.set)
-            threading.Thread(target=self._expire, args=(store, ended), daemon=True).start()
-            announce(self._ready_line(viewer_url))
-            if not config.routes:
-                _logger.warning("there are no routes: every object will be kept undelivered")
-            self._watch()
+            if self._all_ready():
+                ended = threading.Event()
+                stack.callback(ended.set)
+                threading.Thread(target=self._expire, args=(store, ended), daemon=True).start()
+                announce(self._ready_line(viewer_url))
+                self._order(self._children, Order.BEGIN)
+                if not config.routes:
+                    _logger.warning("there are no routes: every object will be kept undelivered")
+                self._watch()
+        announce("atlas-node: stopped")
 
     def _ready_line(self, viewer_url: str) -> str:
         node = self._config.node
@@ -143,43 +151,55 @@ class Supervisor:
             self._receivers.append(self._child(run_receiver, number, *shared, self._listener))
         self._start_commitment()
 
-    def _start_commitment(self) -> None:
+    def _start_commitment(self) -> bool:
         """Start the storage commitment process when it is wanted and does not run."""
-        if not self._commitment and is_needed(self._config):
+        wanted = not self._commitment and is_needed(self._config)
+        if wanted:
             self._commitment.append(self._child(run_commitment, 0))
+        return wanted
 
     def _child(self, run: Callable[..., None], number: int, *shared: object) -> _Child:
         name = f"{run.__name__.removeprefix('run_')}-{number}"
 
-        def start(report: Connection) -> SpawnProcess:
+        def start(theirs: Connection) -> ForkServerProcess:
             # The configuration in force when it is started, which may be started again.
-            arguments = (number, self._config, self._path, report, *shared)
-            process = self._spawn.Process(target=run, args=arguments, name=name, daemon=True)
-            process.start()
-            return process
+            arguments = (number, self._config, self._path, theirs, *shared)
+            return start_process(run, name, arguments)
 
-        report, theirs = self._spawn.Pipe(duplex=False)
-        child = _Child(start, start(theirs), report, time.monotonic())
-        theirs.close()
-        return child
+        link, process = _linked(start)
+        return _Child(start, process, link, time.monotonic())
 
     def _all_ready(self) -> bool:
-        """Wait until all processes serve; False when we are told to stop before they do."""
+        """Wait until all processes are made; False when we are told to stop before they are."""
         for child in self._children:
-            while not child.report.poll(_STARTING):
-                if self._signals.wait(0) in _STOP:
+            while not child.link.poll():
+                if self._is_stop(self._signals.wait(_POLL, [child.link])):
                     return False
             failure = _received(child)
             if failure != READY:
                 raise AtlasError(failure)
+        return not self._is_stop(self._signals.wait(0))
+
+    def _is_stop(self, happened: signal.Signals | None) -> bool:
+        """Take a signal; return whether it is an order to stop."""
+        if happened is signal.SIGHUP:
+            self._told_to_reload = True
+        if happened not in _STOP:
+            return False
+        self._told_to_stop = time.monotonic()
         return True
 
     def _watch(self) -> None:
+        """Look after the processes until told to stop."""
         while True:
-            happened = self._signals.wait(_POLL)
-            if happened in _STOP:
+            living = [it.process.sentinel for it in self._children if it.restart_at is None]
+            restarts = [it.restart_at for it in self._children if it.restart_at is not None]
+            until = min([time.monotonic() + _POLL, *restarts])
+            happened = self._signals.wait(max(0.0, until - time.monotonic()), living)
+            if self._is_stop(happened):
                 return
-            if happened is signal.SIGHUP:
+            if self._told_to_reload:
+                self._told_to_reload = False
                 self._reload()
             for child in self._children:
                 self._look_after(child)
@@ -199,32 +219,34 @@ class Supervisor:
                 "%s ended (%s); it is started again in %g s",
                 child.process.name, _received(child) or _how(child), delay,
             )  # fmt: skip
-            child.report.close()
+            child.link.close()
         elif now >= child.restart_at:
-            child.report, theirs = self._spawn.Pipe(duplex=False)
-            child.process = child.start(theirs)
-            theirs.close()
+            child.link, child.process = _linked(child.start)
             child.started, child.restart_at = now, None
+            self._order([child], Order.BEGIN)
 
     def _reload(self) -> None:
         try:
             config = load_config(self._path)
-            open_layers(config.dictionary.paths, {})
+            open_layers(config.dictionaries, {})
         except (AtlasError, DictionaryError) as error:
-            _logger.error("the configuration in force stays: %s", error)
+            for line in str(error).splitlines():
+                _logger.error("the configuration in force stays: %s", line)
             return
         for section in ("node", "spool", "log", "web"):
             if getattr(config, section) != getattr(self._config, section):
                 _logger.warning("changes of section %s count from the next start", section)
         fixed = {name: getattr(self._config, name) for name in ("node", "spool", "log", "web")}
         self._config = config.model_copy(update=fixed)
-        self._signal(self._children, signal.SIGHUP)
-        self._start_commitment()
+        self._order(self._children, Order.RELOAD)
+        if self._start_commitment():
+            self._order(self._commitment, Order.BEGIN)
 
-    def _signal(self, children: Iterable[_Child], number: signal.Signals) -> None:
+    def _order(self, children: Iterable[_Child], order: Order) -> None:
         for child in children:
-            if child.process.is_alive() and child.process.pid:
-                os.kill(child.process.pid, number)
+            # One that has ended reads the configuration when it starts again.
+            with contextlib.suppress(OSError):
+                child.link.send(order)
 
     def _stop_children(self) -> None:
         """Have receivers end first, then forwarders when they have delivered what they can.
@@ -234,13 +256,13 @@ class Supervisor:
         """
         self._listener.close()
         drained = time.monotonic() + self._config.node.timeouts.drain
-        self._signal([*self._receivers, *self._commitment], signal.SIGTERM)
+        self._order([*self._receivers, *self._commitment], Order.STOP)
         if not self._ended(self._receivers, drained + _GRACE):
             _logger.warning("receivers are killed; what they had not answered is not kept")
             _kill(self._receivers)
-        self._signal(self._forwarders, signal.SIGTERM)
+        self._order(self._forwarders, Order.STOP)
         if not self._ended(self._forwarders, drained):
-            self._signal(self._forwarders, signal.SIGTERM)
+            self._order(self._forwarders, Order.HURRY)
             if not self._ended(self._forwarders, drained + _GRACE):
                 _logger.warning("forwarders are killed; what they had not sent is in the spool")
         self._ended(self._commitment, time.monotonic() + _GRACE)
@@ -248,10 +270,11 @@ class Supervisor:
 
     def _ended(self, children: Iterable[_Child], deadline: float) -> bool:
         """Wait until all of these have ended; False at the deadline, or when told to hurry."""
-        while any(it.process.is_alive() for it in children):
+        while living := [it.process.sentinel for it in children if it.process.is_alive()]:
             if self._hurry or time.monotonic() > deadline:
                 return False
-            self._hurry = self._signals.wait(_STOPPING) in _STOP
+            told = self._signals.wait(_STOPPING, living) in _STOP
+            self._hurry = told and time.monotonic() > self._told_to_stop + _SAME_ORDER
         return True
 
     def _expire(self, store: LogStore, ended: threading.Event) -> None:
@@ -268,6 +291,21 @@ class Supervisor:
             ended.wait(_EXPIRE_EVERY)
 
 
+def _linked(
+    start: Callable[[Connection], ForkServerProcess],
+) -> tuple[Connection, ForkServerProcess]:
+    """Start a process with one end of a pipe; return the other end and the process."""
+    ours, theirs = multiprocessing.Pipe()
+    process = start(theirs)
+    theirs.close()
+    return ours, process
+
+
+def _reload() -> None:
+    """Ask for what a SIGHUP from outside asks for."""
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
 def _kill(children: Iterable[_Child]) -> None:
     for child in children:
         child.process.kill()
@@ -277,8 +315,8 @@ def _kill(children: Iterable[_Child]) -> None:
 def _received(child: _Child) -> str:
     """Return what a process reported, or how it ended when it did not come to that."""
     try:
-        return str(child.report.recv()) if child.report.poll() else ""
-    except EOFError:
+        return str(child.link.recv()) if child.link.poll() else ""
+    except (EOFError, ConnectionResetError):
         child.process.join(_POLL)
         return _how(child)
 

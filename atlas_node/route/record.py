@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from atlas_node.activity import Tally
+from atlas_node.activity.metrics import (
+    ELEMENTS,
+    OBJECTS_NOT_ANNOTATED,
+    OBJECTS_RECORDED,
+    RECORD_SECONDS,
+)
 from atlas_node.annotate import Annotation, Annotator, record_of, value_of
 from atlas_node.errors import LogError, SpoolError
 from atlas_node.log import Facts, LogStore
-from atlas_node.model import AnnotatedObject, DeliveryRecord, Identity, Policy
+from atlas_node.model import AnnotatedObject, DeliveryRecord, ElementStatus, Identity, Policy
 from atlas_node.route.indexing import Indexer
 from atlas_node.spool import Change, Spool, fingerprint
 
@@ -40,6 +49,8 @@ class Recorder:
         For objects that go to no destination.
     indexer : Indexer or None
         Gets the same objects; None where no private attribute is indexed.
+    tally : Tally or None
+        Counts what is recorded.
     """
 
     def __init__(
@@ -49,7 +60,9 @@ class Recorder:
         annotator: Callable[[], Annotator],
         policy: Policy,
         indexer: Indexer | None = None,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._spool = spool
         self._store = store
         self._annotator = annotator
@@ -110,10 +123,23 @@ class Recorder:
             return False
         if self._delay:
             _logger.info("the annotation log takes records again")
+        self._count(objects)
         self._spool.recorded(changes)
         self._batch = min(_BATCH, self._batch * 2)
         self._delay = 0.0
         return True
+
+    def _count(self, objects: Sequence[AnnotatedObject]) -> None:
+        tally, now = self._tally, time.time()
+        tally.add(OBJECTS_RECORDED, by=len(objects))
+        elements: Counter[str] = Counter()
+        for thing in objects:
+            tally.observe(RECORD_SECONDS, now - thing.envelope.received_at)
+            if thing.error:
+                tally.add(OBJECTS_NOT_ANNOTATED)
+            elements.update({it: thing.counts.get(it, 0) for it in ElementStatus})
+        for status, count in elements.items():
+            tally.add(ELEMENTS, status, by=count)
 
     def _known(self, changes: Sequence[Change]) -> Collection[str]:
         """Return which objects the log has: after a start that may be many, annotated long ago."""

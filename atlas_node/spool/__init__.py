@@ -15,9 +15,11 @@ from atlas_node.spool.intake import Arrival, Intake
 from atlas_node.spool.listing import read_queue, read_queued_object
 from atlas_node.spool.lock import FolderLock
 from atlas_node.spool.occupancy import Occupancy
-from atlas_node.spool.orders import Action, OrderDesk, Outcome, Refusal, give_order
+from atlas_node.spool.orders import Action, FindRecipients, OrderDesk, Outcome, Refusal, give_order
+from atlas_node.spool.overview import Look, SpoolOverview
 from atlas_node.spool.prepare import prepare_spool, probe_spool
 from atlas_node.spool.spool import Spool
+from atlas_node.spool.standing import Standing
 
 __all__ = [
     "Action",
@@ -27,8 +29,10 @@ __all__ = [
     "Delivery",
     "Doorbell",
     "Entry",
+    "FindRecipients",
     "FolderLock",
     "Intake",
+    "Look",
     "Occupancy",
     "OrderDesk",
     "Outcome",
@@ -36,6 +40,8 @@ __all__ = [
     "Recipient",
     "Refusal",
     "Spool",
+    "SpoolOverview",
+    "Standing",
     "fingerprint",
     "give_order",
     "prepare_spool",

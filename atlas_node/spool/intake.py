@@ -79,6 +79,9 @@ class Intake:
         self._lock = threading.Lock()
         self._refusal_said = float("-inf")
         self._last_ns = self._files.remove_torn()
+        # A receiver before this one may have been killed when it had accepted an object and not
+        # yet rung for it.
+        occupancy.miss(partition)
 
     def close(self) -> None:
         """Let another process receive into the partition; what is in it stays."""

@@ -62,6 +62,14 @@ class Occupancy:
         """Return their bytes, with those of objects that are arriving."""
         return self._sum(_ACCEPTED_BYTES) + self._sum(_ARRIVING_BYTES) - self._sum(_REMOVED_BYTES)
 
+    def of_partition(self, partition: int) -> tuple[int, int]:
+        """Return objects and bytes of one partition, without what is arriving."""
+        slots = self._slots[partition * _SLOTS : (partition + 1) * _SLOTS]
+        return (
+            slots[_ACCEPTED_OBJECTS] - slots[_REMOVED_OBJECTS],
+            slots[_ACCEPTED_BYTES] - slots[_REMOVED_BYTES],
+        )
+
     def finished_bytes(self) -> int:
         """Return the bytes of finished objects that are kept for a time."""
         return self._sum(_FINISHED_BYTES)

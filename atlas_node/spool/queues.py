@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
+from itertools import chain
 from typing import Final
 
 _DUE: Final = 0.0
@@ -92,6 +93,14 @@ class DeliveryQueue:
         while self._later and self._at.get(self._later[0][1]) != self._later[0][0]:
             heapq.heappop(self._later)
         return self._later[0][0] if self._later else None
+
+    def oldest(self) -> str | None:
+        """Return the object that arrived first; None when there is none."""
+        while self._due and self._at.get(self._due[0]) != _DUE:
+            heapq.heappop(self._due)
+        # One that is held arrived after the one it is behind, which is here too, or in hand.
+        later = (object_id for at, object_id in self._later if self._at.get(object_id) == at)
+        return min(chain(self._due[:1], later), default=None)
 
     def peek(self, count: int) -> list[str]:
         """Return some objects that are due, about the first `count` to come."""

@@ -27,6 +27,7 @@ from atlas_node.spool.lock import FORWARDER_LOCK
 from atlas_node.spool.occupancy import Occupancy
 from atlas_node.spool.partition import JOURNAL_SUFFIX, Partition
 from atlas_node.spool.queues import DeliveryQueue
+from atlas_node.spool.standing import Standing, StandingCounts
 from atlas_node.spool.unrecorded import Unrecorded
 
 _PATIENCE: Final = 10.0
@@ -88,6 +89,7 @@ class Spool:
         self._queues: dict[str, DeliveryQueue] = {}
         self._taken: set[tuple[str, str]] = set()
         self._unrecorded = Unrecorded(self._lock)
+        self._standing = StandingCounts()
         self._annotated = 0
         self._missed = occupancy.missed(partition)
         finished = []
@@ -208,7 +210,7 @@ class Spool:
         with self._lock:
             kept = self._kept[object_id]
             self._taken.discard((object_id, destination))
-            kept.deliveries[destination] = record
+            self._change_delivery(kept, record)
             queue = self._queue(destination)
             if record.status is DeliveryStatus.SENT:
                 queue.sent_at = time.monotonic()
@@ -269,6 +271,23 @@ class Spool:
         """Return the number of deliveries not final, by destination, where there are any."""
         with self._lock:
             return {name: len(queue) for name, queue in self._queues.items() if len(queue)}
+
+    def standing(self) -> dict[str, Standing]:
+        """Return how the deliveries stand, by destination."""
+        with self._lock:
+            return {name: self._standing_of(name) for name in self._standing.destinations()}
+
+    def _standing_of(self, destination: str) -> Standing:
+        queue = self._queue(destination)
+        in_hand = [object_id for object_id, name in self._taken if name == destination]
+        oldest = min(filter(None, (*in_hand, queue.oldest())), default=None)
+        oldest_at = self._kept[oldest].entry.envelope.received_at if oldest else None
+        return self._standing.of(destination, len(in_hand), oldest_at, queue.next_at())
+
+    def log_lag(self) -> tuple[int, float]:
+        """Return how many objects the log is to be told of, and since when, in seconds."""
+        with self._lock:
+            return len(self._unrecorded), self._unrecorded.lag()
 
     def wake(self) -> None:
         """Have every waiting thread return, so that it looks whether it should stop."""
@@ -341,6 +360,7 @@ class Spool:
             kept.entry = replace(kept.entry, recipients=kept.entry.recipients + more)
             added = initial_deliveries(replace(kept.entry, recipients=more))
             kept.deliveries.update(added)
+            self._standing.add(*added.values())
             for name in added:
                 self._queue(name).push(object_id)
             self._tell_recorder(object_id)
@@ -359,7 +379,7 @@ class Spool:
             return f"it is {record.status} already"
         record = DeliveryRecord(destination, status, at=self._clock(), detail=why)
         self._append(object_id, delivery_line(record))
-        kept.deliveries[destination] = record
+        self._change_delivery(kept, record)
         queue = self._queue(destination)
         if record.final:
             queue.remove(object_id)
@@ -430,6 +450,7 @@ class Spool:
                 self._unrecorded.remove(object_id)
                 if all(it.settled for it in change.deliveries):
                     del self._kept[object_id]
+                    self._standing.remove(*change.deliveries)
                     self._leaving.add(object_id)
                     self._occupancy.removed(self._number, kept.entry.size)
                     done.append(kept.entry)
@@ -460,6 +481,11 @@ class Spool:
 
     # Keeping
 
+    def _change_delivery(self, kept: _Kept, record: DeliveryRecord) -> None:
+        self._standing.remove(kept.deliveries[record.destination])
+        self._standing.add(record)
+        kept.deliveries[record.destination] = record
+
     def _queue(self, destination: str) -> DeliveryQueue:
         queue = self._queues.get(destination)
         if queue is None:
@@ -479,6 +505,7 @@ class Spool:
 
     def _keep(self, entry: Entry, deliveries: dict[str, DeliveryRecord]) -> None:
         self._kept[entry.object_id] = _Kept(entry, deliveries)
+        self._standing.add(*deliveries.values())
         self._tell_recorder(entry.object_id)
         for name, record in deliveries.items():
             if not record.final:

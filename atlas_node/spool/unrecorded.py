@@ -80,6 +80,10 @@ class Unrecorded:
                 found.append(object_id)
         return found
 
+    def lag(self) -> float:
+        """Return for how many seconds the oldest has been waiting; 0 when there is none."""
+        return max((time.monotonic() - it for it in self._firsts()), default=0.0)
+
     def next_look(self, patience: float) -> float | None:
         """Return in how many seconds `ripe` may have an answer; None: only after a change."""
         if not len(self):

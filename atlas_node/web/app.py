@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -13,17 +12,37 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from atlas_dictionary import DictionaryError
 from atlas_node.config import Config
 from atlas_node.errors import LogError
 from atlas_node.log import LogStore
-from atlas_node.web import live, object
-from atlas_node.web.guard import Guard
-from atlas_node.web.site import Json, Site
+from atlas_node.web import (
+    compare,
+    coverage,
+    deliveries,
+    dictionary,
+    entry,
+    events,
+    explore,
+    health,
+    live,
+    login,
+    metrics,
+    object,
+    openapi,
+    status,
+    values,
+)
+from atlas_node.web.audit import AuditError
+from atlas_node.web.guard import Guard, add_security_headers
+from atlas_node.web.means import NO_MEANS, Means
+from atlas_node.web.site import Site
+from atlas_node.web.site_dictionary import SiteDictionaryError
 
 _STATIC = Path(__file__).with_name("static")
 
 
-def create_app(store: LogStore, config: Config) -> Starlette:
+def create_app(store: LogStore, config: Config, means: Means = NO_MEANS) -> Starlette:
     """Return the viewer over an open log.
 
     Parameters
@@ -32,35 +51,48 @@ def create_app(store: LogStore, config: Config) -> Starlette:
         Only read; the caller closes it.
     config : Config
         Its `web` says who may come in; its `node` and `log` are shown.
+    means : Means
+        What the viewer can do to the node that it belongs to.
     """
-    site = Site(store, config)
+    site = Site(store, config, means)
     errors = _Errors(site)
-    return Starlette(
+    log_events = events.LogEvents(store)
+    pages: list[Route] = [
+        *live.routes(site),
+        *object.routes(site),
+        *events.routes(log_events),
+        *login.routes(site),
+        *explore.routes(site),
+        *values.routes(site),
+        *compare.routes(site),
+        *coverage.routes(site),
+        *entry.routes(site),
+        *dictionary.routes(site),
+        *deliveries.routes(site),
+        *status.routes(site),
+        *metrics.routes(site),
+        *health.routes(site),
+    ]
+    app = Starlette(
         routes=[
-            *live.routes(site),
-            *object.routes(site),
-            Route("/healthz", _health(site)),
+            *pages,
+            *openapi.routes(site, pages),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
         ],
-        middleware=[Middleware(Guard, settings=config.web)],
+        middleware=[Middleware(Guard, settings=config.web, access=site.access)],
         exception_handlers={
             HTTPException: errors.refused,
             ValueError: errors.not_understood,
             LogError: errors.log_failed,
+            AuditError: errors.audit_failed,
+            DictionaryError: errors.dictionary_failed,
+            SiteDictionaryError: errors.dictionary_failed,
             Exception: errors.failed,
         },
     )
-
-
-def _health(site: Site) -> Callable[[Request], Response]:
-    def healthz(request: Request) -> Response:
-        try:
-            site.store.newest()
-        except LogError:
-            return Json({"status": "log unreadable"}, status_code=503)
-        return Json({"status": "ok"})
-
-    return healthz
+    app.state.site = site
+    app.state.log_events = log_events
+    return app
 
 
 class _Errors:
@@ -82,6 +114,17 @@ class _Errors:
         """Answer when the log cannot be read."""
         return self._message(request, 503, f"The log cannot be read: {error}.")
 
+    def audit_failed(self, request: Request, error: Exception) -> Response:
+        """Answer when a change cannot be written into the audit trail."""
+        return self._message(request, 503, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+    def dictionary_failed(self, request: Request, error: Exception) -> Response:
+        """Answer when a dictionary of the configuration cannot be used."""
+        return self._message(request, 503, f"The dictionary cannot be used: {error}.")
+
     def failed(self, request: Request, error: Exception) -> Response:
         """Answer for a fault of ours; the process log has its traceback."""
-        return self._message(request, 500, "The viewer failed; the node's own log says why.")
+        answer = self._message(request, 500, "The viewer failed; the node's own log says why.")
+        # This answer does not pass the guard.
+        add_security_headers(answer.headers)
+        return answer

@@ -1,4 +1,8 @@
-"""The live page: objects as they arrive, newest first, with filters in the URL."""
+"""The live page: objects as they arrive, newest first, with filters in the URL.
+
+`events` tells the open page that there is something new, and it asks for the part that changes.
+Without script the page loads itself again.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from atlas_node.log import LogFilter, LogStore
+from atlas_node.model import ElementStatus
+from atlas_node.web.operation import COUNT, SWITCH, TEXT, described, list_of, or_none, query, record
 from atlas_node.web.site import Json, Site, whole_number
-from atlas_node.web.summary import object_summary
+from atlas_node.web.summary import OBJECT, object_summary
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
@@ -29,7 +35,23 @@ _FILTERS = (
     ("tag", "Tag or key", "0019,100a or 0019,xx0a"),
     ("name", "Element name", "b-value"),
     ("vr", "VR", "US"),
+    ("status", "Element status", ""),
 )
+_MEANINGS = {
+    "calling_ae": "AE title of the sender; `*` stands for any text.",
+    "patient_id": "Patient ID, exactly so.",
+    "study_uid": "Study Instance UID, exactly so.",
+    "modality": "Modality; `*` stands for any text.",
+    "manufacturer": "Part of the manufacturer.",
+    "since": "A time such as 2026-03-01T08:30, or an age such as 30m, 2h or 7d.",
+    "creator": "Private creator of an element; `*` stands for any text.",
+    "tag": "Tag such as 0019,100a, or key such as 0019,xx0a, of an element.",
+    "name": "Part of the name of an element.",
+    "vr": "VR of an element after annotation.",
+    "status": f"Of an element: {', '.join(ElementStatus)}.",
+}
+_OF_THE_PAGE = ("state", "paused", "before")
+"""Parameters that say how the page is shown, and not what."""
 
 
 def routes(site: Site) -> list[Route]:
@@ -46,9 +68,23 @@ def routes(site: Site) -> list[Route]:
 
     def objects(request: Request) -> Response:
         if request.query_params.get("state") == store.state():
-            return Response(status_code=204)
+            return Response(status_code=204)  # htmx leaves the page as it is
         return site.page(request, "objects.html", **_shown(store, dict(request.query_params)))
 
+    @described(
+        "The newest objects",
+        record(
+            objects=list_of(record(**OBJECT)),
+            next=or_none(COUNT),
+            last_day=record(objects=COUNT, private=COUNT, **dict.fromkeys(ElementStatus, COUNT)),
+            log_empty=SWITCH,
+            state=TEXT,
+        ),
+        *(query(name, _MEANINGS[name]) for name, _, _ in _FILTERS),
+        query("object_id", "Identifier of one object."),
+        query("before", "The `next` of the page before.", COUNT),
+        query("limit", f"At most so many, up to {MAX_PAGE_SIZE}.", COUNT),
+    )
     def api_objects(request: Request) -> Response:
         return Json(objects_view(store, request.query_params))
 
@@ -99,13 +135,11 @@ def objects_view(store: LogStore, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _shown(store: LogStore, given: Mapping[str, str]) -> dict[str, Any]:
-    query = {
-        name: text for name, text in given.items() if name not in ("state", "paused", "before")
-    }
+    query = {name: text for name, text in given.items() if name not in _OF_THE_PAGE}
     return objects_view(store, given) | {
         "query": query,
         "filters": _FILTERS,
+        "conditions": [(label, name) for name, label, _ in _FILTERS if name in query],
         "paused": "paused" in given,
         "older": "before" in given,
-        "filtered": bool(query.keys() & {"status", *(name for name, _, _ in _FILTERS)}),
     }

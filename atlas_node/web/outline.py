@@ -1,6 +1,6 @@
 """The private elements of an object as the lines of an outline: items, blocks, elements.
 
-`app` builds it from the same data that the API returns, for the table of the object page.
+`object` builds it from the same data that the API returns, for the table of its page.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ class Line:
         The item of a sequence, a private block (group and creator), or an element.
     depth : int
         0 to `DEEPEST`: in how many sequences it stands.
+    inside : str
+        Path of the item that it stands in; empty at the top. A script folds by it.
     title : str
         Of an item its path, of a block its creator, of an element its tag.
     group : str
@@ -32,6 +34,7 @@ class Line:
 
     kind: Literal["item", "block", "element"]
     depth: int
+    inside: str
     title: str
     group: str = ""
     element: dict[str, Any] | None = None
@@ -47,10 +50,10 @@ def outline(elements: Iterable[dict[str, Any]]) -> Iterator[Line]:
             item = ".".join(above[: depth + 1])
             if item not in items:
                 items.add(item)
-                yield Line("item", min(depth, DEEPEST), item)
-        depth = min(len(above), DEEPEST)
-        block = (".".join(above), tag[1:5], element["creator"])
+                yield Line("item", min(depth, DEEPEST), ".".join(above[:depth]), item)
+        depth, inside = min(len(above), DEEPEST), ".".join(above)
+        block = (inside, tag[1:5], element["creator"])
         if block not in blocks:
             blocks.add(block)
-            yield Line("block", depth, element["creator"], group=tag[1:5])
-        yield Line("element", depth, tag, element=element)
+            yield Line("block", depth, inside, element["creator"], group=tag[1:5])
+        yield Line("element", depth, inside, tag, element=element)

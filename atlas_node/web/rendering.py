@@ -7,7 +7,7 @@ so that no control character reaches a page, and jinja2 escapes it for HTML.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -34,6 +34,9 @@ def environment() -> Environment:
     templates.filters.update(
         local_date=lambda moment: f"{_local(moment):%Y-%m-%d}",
         local_time=lambda moment: f"{_local(moment):%H:%M:%S}",
+        moment=lambda moment: f"{_local(moment):%Y-%m-%d %H:%M:%S}",
+        duration=_duration,
+        since=_since,
         thousands="{:,}".format,
         size=_size,
         value=_value,
@@ -58,6 +61,20 @@ def _local(moment: str) -> datetime:
     return datetime.fromisoformat(moment).astimezone()
 
 
+def _since(moment: str) -> str:
+    """Return how long ago a moment was, in one or two units."""
+    seconds = max(0, round((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()))
+    for unit, smaller, length, per in (
+        ("d", "h", 86_400, 3_600),
+        ("h", "min", 3_600, 60),
+        ("min", "s", 60, 1),
+    ):
+        if seconds >= length:
+            rest = seconds % length // per
+            return f"{seconds // length} {unit}{f' {rest} {smaller}' if rest else ''} ago"
+    return f"{seconds} s ago"
+
+
 def _size(count: int) -> str:
     size = float(count)
     for unit in ("B", "KiB", "MiB"):
@@ -65,6 +82,21 @@ def _size(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
+
+
+def _duration(seconds: float) -> str:
+    """Return a time with two digits or so: 0.4 ms, 25 ms, 1.2 s, 3 min, 5 h, 2 d."""
+    if seconds < 1:
+        milliseconds = seconds * 1000
+        return f"{milliseconds:.1f} ms" if 0 < milliseconds < 10 else f"{milliseconds:.0f} ms"
+    for unit, size, most in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48)):
+        if seconds < size * most:
+            return (
+                f"{seconds / size:.1f} {unit}"
+                if seconds < 10 * size
+                else f"{seconds / size:.0f} {unit}"
+            )
+    return f"{seconds / 86400:.0f} d"
 
 
 def _value(element: Mapping[str, Any]) -> str:

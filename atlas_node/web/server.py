@@ -17,8 +17,10 @@ from atlas_node.config import Config
 from atlas_node.errors import AtlasError
 from atlas_node.log import LogStore
 from atlas_node.web.app import create_app
+from atlas_node.web.means import NO_MEANS, Means
 
 _STOP_SECONDS = 5
+_CONNECTIONS = 512  # more are answered with 503
 
 
 class WebServer:
@@ -30,29 +32,35 @@ class WebServer:
         Its `web` gives host, port and auth.
     store : LogStore
         Only read; the caller closes it after `stop`.
+    means : Means
+        What the viewer can do to the node that it belongs to.
     """
 
-    def __init__(self, config: Config, store: LogStore) -> None:
+    def __init__(self, config: Config, store: LogStore, means: Means = NO_MEANS) -> None:
         self._web = config.web
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(store, config),
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                log_level="warning",
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_STOP_SECONDS,
-            )
+        self._app = create_app(store, config, means)
+        tls = config.web.tls
+        self._http = uvicorn.Config(
+            self._app,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
         )
+        self._server = uvicorn.Server(self._http)
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         """Address of the viewer."""
         host = f"[{self._web.host}]" if ":" in self._web.host else self._web.host
-        return f"http://{host}:{self._web.port}/"
+        return f"{'https' if self._web.tls else 'http'}://{host}:{self._web.port}/"
 
     def start(self) -> None:
         """Listen and serve; returns once connections are taken.
@@ -60,8 +68,15 @@ class WebServer:
         Raises
         ------
         AtlasError
-            The port is in use, or the host is not an address of this machine.
+            The port is in use, the host is not an address of this machine, or the certificate
+            cannot be used.
         """
+        try:
+            self._http.load()
+        except OSError as error:  # ssl.SSLError is one of them
+            raise AtlasError(
+                f"web.tls: cannot use certificate and key: {error.strerror or error}"
+            ) from None
         listener = self._listen()
         started = threading.Event()
 
@@ -82,6 +97,7 @@ class WebServer:
     def stop(self) -> None:
         """Finish the requests in hand and stop listening."""
         if self._thread is not None:
+            self._app.state.log_events.close()
             self._server.should_exit = True
             self._thread.join(2 * _STOP_SECONDS)
             self._thread = None
@@ -99,13 +115,16 @@ class WebServer:
             ) from None
 
 
-def run_web(config: Config, announce: Callable[[str], None]) -> None:
+def run_web(config: Config, announce: Callable[[str], None], means: Means = NO_MEANS) -> None:
     """Serve the viewer over the configured log until SIGINT or SIGTERM; from the main thread.
 
     Parameters
     ----------
+    config : Config
     announce : callable
         Is told the address in one line.
+    means : Means
+        What the viewer can do to the node that it belongs to.
 
     Raises
     ------
@@ -114,7 +133,7 @@ def run_web(config: Config, announce: Callable[[str], None]) -> None:
     """
     told_to_stop = threading.Event()
     with LogStore.open(config.log.url, config.log.values, read_only=True) as store:
-        server = WebServer(config, store)
+        server = WebServer(config, store, means)
         server.start()
         previous = {
             number: signal.signal(number, lambda *_: told_to_stop.set())

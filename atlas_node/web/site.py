@@ -7,7 +7,7 @@ is a function of a request that returns HTML, its twin under /api returns the sa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,6 +17,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from atlas_dictionary import Dictionary, open_layers
 from atlas_node.config import Config
 from atlas_node.log import LogStore, visible
+from atlas_node.web.access import Access, Visitor
+from atlas_node.web.audit import AuditEntry, AuditTrail, audit_path, now
+from atlas_node.web.change import Endpoint, changing
+from atlas_node.web.means import NO_MEANS, Means
 from atlas_node.web.rendering import environment
 
 PAGES: Final = (
@@ -48,11 +52,16 @@ class Site:
     store : LogStore
         Only read; who made the site closes it.
     config : Config
+    means : Means
+        What the viewer can do to the node that it belongs to.
     """
 
-    def __init__(self, store: LogStore, config: Config) -> None:
+    def __init__(self, store: LogStore, config: Config, means: Means = NO_MEANS) -> None:
         self.store = store
         self.config = config
+        self.means = means
+        self.access = Access(config.web)
+        self.trail = AuditTrail(audit_path(config))
         self._templates = environment()
         self._templates.globals["pages"] = PAGES
 
@@ -65,7 +74,11 @@ class Site:
         DictionaryError
             When one of its files cannot be used.
         """
-        return open_layers(self.config.dictionary.paths, {})
+        return open_layers(self.config.dictionaries, {})
+
+    def reread_dictionary(self) -> None:
+        """Have the pages show what the files of the dictionary say from now on."""
+        self.__dict__.pop("dictionary", None)
 
     def page(self, request: Request, template: str, code: int = 200, **data: Any) -> Response:
         """Return a page.
@@ -82,8 +95,11 @@ class Site:
         """
         node = self.config.node
         host = request.url.hostname if node.host in _WILDCARD_HOSTS else node.host
+        visitor: Visitor | None = getattr(request.state, "visitor", None)
         page = self._templates.get_template(template).render(
             data,
+            visitor=visitor,
+            csrf=visitor.csrf if visitor else "",
             code=code,
             path=request.url.path,
             ae_title=node.ae_title,
@@ -92,6 +108,50 @@ class Site:
             values_kept=self.config.log.values,
         )
         return HTMLResponse(page, status_code=code)
+
+    def change(
+        self, endpoint: Endpoint, *, by_anyone: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return the endpoint of a change: for operators alone, and no forgery (see `changing`).
+
+        `request.state.form` has the fields that were sent, `request.state.visitor` says by whom.
+        """
+        return changing(endpoint, self.trail, by_anyone=by_anyone)
+
+    def audit(self, request: Request, action: str, subject: str, detail: str = "") -> None:
+        """Write a change into the audit trail.
+
+        Parameters
+        ----------
+        request : Request
+        action : str
+            Such as ``delivery.retry``.
+        subject : str
+            What was changed; never a patient's value.
+        detail : str
+            More of it, and how it ended.
+
+        Raises
+        ------
+        AuditError
+        """
+        self.trail.add(self.entry(request, request.state.visitor, action, subject, detail))
+
+    def entry(
+        self, request: Request, who: Visitor | None, action: str, subject: str, detail: str = ""
+    ) -> AuditEntry:
+        """Return what the audit trail says of a request."""
+        return AuditEntry(
+            at=now(),
+            node=self.config.node.ae_title,
+            who=who.name if who else "",
+            role=who.role if who else "",
+            how=who.how if who else "",
+            address=request.client.host if request.client else "",
+            action=action,
+            subject=subject,
+            detail=detail,
+        )
 
     def message(self, request: Request, code: int, message: str) -> Response:
         """Return one sentence as a page, or as JSON under /api."""

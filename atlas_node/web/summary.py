@@ -8,13 +8,62 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
 from atlas_node.log import LoggedObject
-from atlas_node.model import DeliveryRecord
+from atlas_node.model import DeliveryRecord, DeliveryStatus, ElementStatus
+from atlas_node.web.operation import (
+    COUNT,
+    MOMENT,
+    SWITCH,
+    TEXT,
+    Schema,
+    list_of,
+    one_of,
+    or_none,
+    record,
+)
+
+DELIVERY: Final = record(
+    destination=TEXT,
+    status=one_of(*DeliveryStatus),
+    tries=COUNT,
+    at=MOMENT,
+    detail=TEXT,
+    next_try_at=or_none(MOMENT),
+)
+"""What `delivery_view` returns."""
+
+OBJECT: Final[dict[str, Schema]] = {
+    "object_id": TEXT,
+    "seq": COUNT,
+    "received_at": MOMENT,
+    "calling_ae": TEXT,
+    "called_ae": TEXT,
+    "peer": TEXT,
+    "sop_class_uid": TEXT,
+    "sop_class_name": TEXT,
+    "sop_instance_uid": TEXT,
+    "study_instance_uid": TEXT,
+    "series_instance_uid": TEXT,
+    "transfer_syntax_uid": TEXT,
+    "transfer_syntax_name": TEXT,
+    "patient_id": TEXT,
+    "modality": TEXT,
+    "manufacturer": TEXT,
+    "model": TEXT,
+    "software_versions": TEXT,
+    "size": COUNT,
+    "changed": SWITCH,
+    "again": one_of("", "same", "other"),
+    "error": or_none(TEXT),
+    "counts": record(private=COUNT, **dict.fromkeys(ElementStatus, COUNT)),
+    "deliveries": list_of(DELIVERY),
+}
+"""The fields of what `object_summary` returns."""
 
 
 def object_summary(found: LoggedObject) -> dict[str, Any]:
@@ -46,11 +95,12 @@ def object_summary(found: LoggedObject) -> dict[str, Any]:
         "again": found.again,
         "error": thing.error,
         "counts": dict(thing.counts),
-        "deliveries": [_delivery(record) for record in found.deliveries],
+        "deliveries": [delivery_view(record) for record in found.deliveries],
     }
 
 
-def _delivery(record: DeliveryRecord) -> dict[str, Any]:
+def delivery_view(record: DeliveryRecord) -> dict[str, Any]:
+    """Return a delivery with its times as ISO 8601."""
     next_try_at = None if record.next_try_at is None else iso(record.next_try_at)
     return asdict(record) | {"at": iso(record.at), "next_try_at": next_try_at}
 

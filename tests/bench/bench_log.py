@@ -37,7 +37,7 @@ from atlas_node.config import SpoolSettings
 from atlas_node.encoding.part10 import split_file
 from atlas_node.encoding.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from atlas_node.errors import MalformedStreamError
-from atlas_node.log import Facts, LogFilter, LogStore
+from atlas_node.log import Facts, LogFilter, LogStore, Selection
 from atlas_node.log.coding import value_json
 from atlas_node.model import (
     AnnotatedObject,
@@ -60,6 +60,23 @@ PLAIN_ELEMENTS = 200_000
 CT_OBJECTS = 1900
 QUESTIONS = 30
 SHOWN = 12
+PLOTTED_RUNS = 100
+PAGES = {
+    "Live, the newest objects": ("objects, none", "totals of a day"),
+    "Live, by creator": ("objects, creator", "totals of a day"),
+    "Live, by manufacturer and key": ("objects, manufacturer and key", "totals of a day"),
+    "Object": ("one object",),
+    "Explore, all": ("facets, none",),
+    "Explore, of a manufacturer": ("facets, manufacturer",),
+    "Explore, of a creator and a VR": ("facets, creator and VR",),
+    "Explore, of the last hour": ("facets, since",),
+    "Explore, an element over a series": ("values over a series", "series with an element"),
+    "Explore, an element over time": ("values over time", "series with an element"),
+    "Explore, two series compared": ("two series", "two series compared"),
+    "Coverage": ("coverage", "undecoded"),
+    "Coverage, the form of an entry": ("samples",),
+}
+"""What each page of the viewer asks; their times are added up, question by question."""
 EPOCH = 1_750_000_000.0
 PLACES = re.compile(r"position|location|time|instance|slice|index|trigger|phase number", re.I)
 NUMBERS = {"FL": "<f", "FD": "<d", "SL": "<i", "SS": "<h", "UL": "<I", "US": "<H"}
@@ -419,10 +436,48 @@ def questions(store: LogStore, objects: int) -> dict[str, list[float]]:
             ask(f"totals, {what}", lambda w=wanted: store.totals(w))
         some = name()
         ask("one object", lambda n=some: store.object(n))
+        _explore(store, chance, newest, last, ask)
         ask("totals of a day", lambda: store.totals(LogFilter(since=last - 86_400)))
         ask("state", store.state)
         ask("newest", store.newest)
     return taken
+
+
+def _explore(
+    store: LogStore,
+    chance: random.Random,
+    newest: int,
+    last: float,
+    ask: Callable[[str, Callable[[], object]], None],
+) -> None:
+    """Ask once what the pages Explore and Coverage do, of an object taken at random."""
+    seen = store.objects(LogFilter(), 1, chance.randrange(2, newest))[0].object
+    identity = seen.identity
+    thing = store.object(seen.object_id)
+    assert thing is not None
+    element = chance.choice(thing.object.elements)
+    named = Selection(creator=element.creator, element=element.key)
+    ask("facets, none", lambda: store.facets(Selection()))
+    ask("facets, manufacturer", lambda: store.facets(Selection(manufacturer=identity.manufacturer)))
+    ask(
+        "facets, creator and VR",
+        lambda: store.facets(Selection(creator=element.creator, vr=element.vr)),
+    )
+    ask("facets, since", lambda: store.facets(Selection(since=last - 3600)))
+    ask("coverage", lambda: store.coverage(Selection()))
+    ask("undecoded", lambda: store.undecoded(Selection(status=ElementStatus.UNKNOWN), 50))
+    ask("samples", lambda: store.samples(element.creator, element.key, 200))
+    ask("series with an element", lambda: store.series_with(named, 30))
+    ask("values over time", lambda: store.values_over_time(named, PLOTTED_RUNS))
+    uid = identity.series_instance_uid
+    ask(
+        "values over a series",
+        lambda: store.values_over_series(uid, (element.creator, element.key)),
+    )
+    others = store.series_with(Selection(manufacturer=identity.manufacturer), 5)
+    other = chance.choice(others).uid
+    ask("two series", lambda: (store.series(uid), store.series(other)))
+    ask("two series compared", lambda: store.compared(uid, other))
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -446,6 +501,9 @@ def main() -> None:
         plain.connection.close()
         each = path.stat().st_size / cost.elements
         theirs_each = plain.path.stat().st_size / theirs.elements
+        # What this bench has made to fill the log is nothing that a viewer's collector looks at.
+        gc.collect()
+        gc.freeze()
         with LogStore.open(url, read_only=True) as store:
             taken = questions(store, cost.objects)
     costs = table(
@@ -468,9 +526,18 @@ def main() -> None:
             for what in slowest
         ],
     )  # fmt: skip
+    pages = table(
+        ["page", "p50, ms", "p95, ms"],
+        [
+            [page, f"{statistics.median(times) * 1e3:.1f}", f"{percentile(times, 0.95) * 1e3:.1f}"]
+            for page, asked in PAGES.items()
+            for times in [[sum(it) for it in zip(*(taken[what] for what in asked), strict=True)]]
+        ],
+    )
     said = (
         f"{cost.elements:,} elements of {cost.objects:,} objects, {processor()}.\n\n"
-        f"{costs}\n\nThe slowest of {len(taken)} questions:\n\n{answers}\n"
+        f"{costs}\n\nWhat the pages ask of the log:\n\n{pages}\n\n"
+        f"The slowest of {len(taken)} questions:\n\n{answers}\n"
     )
     print(said)
     if options.write:

@@ -20,12 +20,15 @@ from atlas_node.model import Policy
 from tests.fault.destination import Destination
 from tests.fault.nodes import NodeProcess
 from tests.fault.pacs import ct_object, encoded
+from tests.fault.results import Tally, note
 from tests.scanner import CT_IMAGE_STORAGE, AssociationEndedError, Scanner
 
 ANNOTATOR = Annotator(open_layers((), {}))
 _UID = "2.25.1000000000000000000000000000000000"
 _SERIES = "2.25.2000000000000000000000000000000000"
 _LOOK = 1.0
+_PAUSE = 0.05
+"""Seconds between looks through all objects, which keep the destination from its work."""
 _TEMPLATES: dict[int, bytes] = {}
 
 
@@ -64,28 +67,17 @@ def annotated_digest(data: bytes | memoryview) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many objects of a run came to what."""
-
-    sent: int
-    answered: int
-    delivered: int
-    duplicated: int
-    dead: int
-    lost: int
-
-    def __str__(self) -> str:
-        return (
-            f"sent {self.sent}, answered {self.answered}, delivered {self.delivered}, "
-            f"duplicated {self.duplicated}, dead {self.dead}, lost {self.lost}"
-        )
-
-
 class Ledger:
-    """Collects from the threads of several scanners."""
+    """Collects from the threads of several scanners.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    fault : str
+        What is done to the node, for the table of all faults; empty: it is not in it.
+    """
+
+    def __init__(self, fault: str = "") -> None:
+        self.fault = fault
         self._lock = threading.Lock()
         self._sent: dict[str, dict[str, None]] = defaultdict(dict)
         self._answered: dict[tuple[str, str], None] = {}
@@ -137,8 +129,11 @@ class Ledger:
         destination: Destination,
         name: str = "pacs",
         timeout: float = 40.0,
+        fault: str = "",
     ) -> Tally:
         """Wait until each answered object has arrived or is dead; judge, print and return.
+
+        `fault` takes the place of the ledger's own where destinations differ in it.
 
         Raises
         ------
@@ -147,13 +142,16 @@ class Ledger:
         """
         dead: dict[str, str] = {}
         give_up = time.monotonic() + timeout
-        while not _wait(lambda: not self.missing(destination), _LOOK):
+        while not _wait(lambda: not self.missing(destination), _LOOK, _PAUSE):
             dead = node.dead(name)
             if {uid for uid, _ in self.missing(destination)} <= dead.keys():
                 break
             if time.monotonic() > give_up:
                 break
-        return self.judge(destination, dead)
+        tally = self.judge(destination, dead)
+        if fault or self.fault:
+            note(fault or self.fault, (id(self), name), tally)
+        return tally
 
     def judge(self, destination: Destination, dead: dict[str, str]) -> Tally:
         """Hold what arrived against what was answered; `dead` has the reasons by instance."""
@@ -209,10 +207,10 @@ class Scanners:
         return any(thread.is_alive() for thread in self._threads)
 
 
-def _wait(done: Callable[[], bool], timeout: float) -> bool:
+def _wait(done: Callable[[], bool], timeout: float, pause: float = 0.01) -> bool:
     give_up = time.monotonic() + timeout
     while not done():
         if time.monotonic() > give_up:
             return False
-        time.sleep(0.01)
+        time.sleep(pause)
     return True

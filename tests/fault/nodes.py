@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -19,13 +18,14 @@ from atlas_node.spool import read_queue
 from tests.fault.pacs import free_port
 
 ATLAS_NODE = [sys.executable, "-c", "from atlas_node.cli import main; main()"]
+KINDS = ("receiver", "forwarder", "commitment")
 _START = 30.0
-RUNS = int(os.environ.get("ATLAS_FAULT_RUNS", "1"))
+SEEDS = int(os.environ.get("ATLAS_FAULT_SEEDS", "1"))
 
 
-def seeds(few: int) -> range:
-    """Seeds of a fault test: `few`, or as many times that as ATLAS_FAULT_RUNS says."""
-    return range(few * RUNS)
+def seeds(fewest: int = 1) -> range:
+    """Seeds of a fault test: as many as ATLAS_FAULT_SEEDS says, but not less than `fewest`."""
+    return range(max(fewest, SEEDS))
 
 
 class NodeProcess:
@@ -95,29 +95,36 @@ class NodeProcess:
             time.sleep(0.02)
 
     def workers(self, kind: str = "") -> list[int]:
-        """Process identifiers of the workers whose name begins with `kind`."""
+        """Process identifiers of the workers whose name begins with `kind`.
+
+        They are children of the fork server, which is one of the first process.
+        """
         assert self.process is not None
-        found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
-                command = (stat.parent / "cmdline").read_bytes()
-            except OSError:
-                continue
-            child = int(rest.split()[1]) == self.process.pid and b"spawn_main" in command
-            if child and name.startswith(kind):
-                found.append(int(stat.parent.name))
-        return sorted(found)
+        table = _processes()
+        helpers = {pid for pid, (parent, _) in table.items() if parent == self.process.pid}
+        return sorted(
+            pid
+            for pid, (parent, name) in table.items()
+            if parent in helpers and name.startswith(kind or KINDS)
+        )
+
+    def helpers(self) -> list[int]:
+        """Process identifiers of the fork server and of multiprocessing's resource tracker."""
+        assert self.process is not None
+        return sorted(
+            pid for pid, (parent, _) in _processes().items() if parent == self.process.pid
+        )
 
     def processes(self) -> list[int]:
-        """Process identifiers of the node's first process and of its workers."""
+        """Process identifiers of all processes of the node."""
         assert self.process is not None
-        return [self.process.pid, *self.workers()]
+        return [self.process.pid, *self.helpers(), *self.workers()]
 
     def own_memory(self, kind: str = "") -> int:
-        """Bytes that the processes have for themselves, without what they map from files.
+        """Bytes that the processes have in memory, without what they map from files.
 
-        With a `kind`, only of the workers whose name begins so.
+        What a process shares with the fork server since its fork is counted in both. With a
+        `kind`, only of the workers whose name begins so.
         """
         processes = self.workers(kind) if kind else self.processes()
         return sum(_status(pid, "RssAnon") for pid in processes)
@@ -147,13 +154,19 @@ class NodeProcess:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
 
-    def queue(self) -> list[dict]:
-        """What ``atlas-node queue list --json`` prints."""
-        done = subprocess.run(
-            [*ATLAS_NODE, "queue", "list", "--json", "-c", str(self.config_path)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return [json.loads(line) for line in done.stdout.splitlines()]
+    def queue(self) -> list[dict[str, str]]:
+        """What ``atlas-node queue list`` shows of each delivery."""
+        return [
+            {
+                "object_id": queued.entry.object_id,
+                "sop_instance_uid": queued.entry.envelope.sop_instance_uid,
+                "destination": record.destination,
+                "status": record.status,
+                "detail": record.detail,
+            }
+            for queued in read_queue(self.spool)
+            for record in queued.deliveries.values()
+        ]
 
     def dead(self, destination: str) -> dict[str, str]:
         """Why each dead delivery to a destination is dead, by SOP Instance UID."""
@@ -183,6 +196,16 @@ class NodeProcess:
     def spooled(self) -> list[Path]:
         """Files of objects in the spool."""
         return [it for it in self.spool.rglob("*") if it.suffix in (".dcm", ".job")]
+
+
+def _processes() -> dict[int, tuple[int, str]]:
+    """Parent and name of every process."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
+            found[int(stat.parent.name)] = int(rest.split()[1]), name
+    return found
 
 
 def _status(pid: int, name: str) -> int:

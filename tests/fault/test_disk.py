@@ -67,7 +67,7 @@ def on_disk(disk: Disk) -> dict[str, object]:
 
 
 def test_a_full_disk_refuses_and_takes_objects_again_when_there_is_room(disk, tmp_path):
-    ledger, pacs = Ledger(), Destination()
+    ledger, pacs = Ledger("the disk is full"), Destination()
     lots = [[sample(k * 30 + n, SIZE, series=k) for n in range(30)] for k in range(3)]
     with NodeProcess(tmp_path, {"pacs": pacs.port}, spool=on_disk(disk)) as node:
         with Scanners(node.port, ledger, lots):
@@ -101,7 +101,7 @@ def read_only(folders: Iterable[Path]) -> Iterator[None]:
 
 
 def test_a_spool_that_became_read_only_refuses_until_it_can_be_written_again(tmp_path):
-    ledger, pacs = Ledger(), Destination()
+    ledger, pacs = Ledger("the spool became read-only"), Destination()
     with NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
         assert ledger.scan(node.port, [sample(n) for n in range(10)]) == 10
         with pacs, read_only(it for it in node.spool.iterdir() if it.name.isdigit()):
@@ -119,7 +119,7 @@ def test_a_spool_that_became_read_only_refuses_until_it_can_be_written_again(tmp
 
 
 def test_an_object_that_does_not_fit_is_refused_and_smaller_ones_are_taken(tmp_path):
-    ledger = Ledger()
+    ledger = Ledger("objects longer than there is room for")
     with Destination() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
         limit_files(node, 1_000_000)
         objects = [sample(n, 3_000_000 if n % 2 else 2048) for n in range(10)]
@@ -138,7 +138,7 @@ def limit_files(node: NodeProcess, size: int) -> None:
 
 def test_objects_wait_for_a_log_whose_disk_is_full_and_are_delivered_meanwhile(disk, tmp_path):
     """The node's own folder, with spool and configuration, is elsewhere."""
-    ledger = Ledger()
+    ledger = Ledger("the disk of the log is full")
     with Destination() as pacs:
         log = {"url": f"sqlite:///{disk.folder / 'log.db'}"}
         with NodeProcess(tmp_path, {"pacs": pacs.port}, log=log) as node:

@@ -45,9 +45,9 @@ def assert_all_recorded(node: NodeProcess, ledger: Ledger) -> None:
     assert node.logged() >= ledger.answered
 
 
-@pytest.mark.parametrize("seed", seeds(3))
+@pytest.mark.parametrize("seed", seeds())
 def test_every_answered_object_arrives_after_the_node_is_killed(seed, tmp_path):
-    chance, ledger = random.Random(seed), Ledger()
+    chance, ledger = random.Random(seed), Ledger("`kill -9` of the whole node, twice")
     with Destination() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
         for turn in range(2):
             with Scanners(node.port, ledger, lots(chance, turn)) as scanners:
@@ -58,9 +58,10 @@ def test_every_answered_object_arrives_after_the_node_is_killed(seed, tmp_path):
         assert_all_recorded(node, ledger)
 
 
-@pytest.mark.parametrize("seed", seeds(1))
+@pytest.mark.parametrize("seed", seeds())
 def test_what_waited_for_a_destination_outlives_the_node(seed, tmp_path):
-    chance, ledger, pacs = random.Random(seed), Ledger(), Destination()
+    ledger = Ledger("`kill -9` of the node, its destination down, one worker less after it")
+    chance, pacs = random.Random(seed), Destination()
     with NodeProcess(tmp_path, {"pacs": pacs.port}, spool={"durability": "fsync"}) as node:
         with Scanners(node.port, ledger, lots(chance)) as scanners:
             wait_for_some(scanners, ledger, chance)
@@ -76,9 +77,9 @@ def test_what_waited_for_a_destination_outlives_the_node(seed, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["receiver", "forwarder"])
-@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("seed", seeds())
 def test_a_killed_worker_is_replaced_and_loses_nothing(seed, kind, tmp_path):
-    chance, ledger = random.Random(seed), Ledger()
+    chance, ledger = random.Random(seed), Ledger(f"`kill -9` of a {kind}, twice")
     with Destination() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
         for turn in range(2):
             with Scanners(node.port, ledger, lots(chance, turn)) as scanners:
@@ -102,9 +103,9 @@ def test_what_a_killed_worker_had_half_removed_is_gone_after_its_restart(kind, t
         assert not node.left_in_spool()
 
 
-@pytest.mark.parametrize("seed", seeds(1))
+@pytest.mark.parametrize("seed", seeds())
 def test_a_node_told_to_stop_loses_nothing(seed, tmp_path):
-    chance, ledger = random.Random(seed), Ledger()
+    chance, ledger = random.Random(seed), Ledger("SIGTERM while objects come in")
     with Destination() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
         with Scanners(node.port, ledger, lots(chance)) as scanners:
             wait_for_some(scanners, ledger, chance)

@@ -22,8 +22,9 @@ ROOM_FOR_LONG = 2 * LONG
 PIXEL_DATA_HEADER = 12
 
 
+@pytest.mark.timeout(300)
 def test_ten_thousand_small_objects(tmp_path):
-    ledger, scanners = Ledger(), 4
+    ledger, scanners = Ledger("none: 10,000 small objects"), 4
     with Destination() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
         lots = [
             (sample(n, 512, series=n // 200) for n in range(k, MANY, scanners))
@@ -31,7 +32,7 @@ def test_ten_thousand_small_objects(tmp_path):
         ]
         with Scanners(node.port, ledger, lots):
             pass
-        tally = ledger.settle(node, pacs, timeout=90)
+        tally = ledger.settle(node, pacs, timeout=200)
         assert tally.delivered == tally.answered == MANY
         node.wait_until(lambda: not node.spooled(), 60)
         assert node.logged() == MANY
@@ -39,7 +40,7 @@ def test_ten_thousand_small_objects(tmp_path):
 
 def test_the_same_instance_again_with_the_same_and_with_other_bytes(tmp_path):
     """Both versions arrive: the node does not decide which of them is right."""
-    ledger, count = Ledger(), 20
+    ledger, count = Ledger("the same instances again, with the same and other bytes"), 20
     first = [sample(n, series=n % 3) for n in range(count)]
     second = [sample(n, series=n % 3, version=n % 2) for n in range(count)]
     with Destination() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
@@ -81,12 +82,14 @@ def most_memory(node: NodeProcess) -> Iterator[list[int]]:
         thread.join()
 
 
+@pytest.mark.timeout(300)
 def test_an_object_longer_than_two_gigabytes_takes_little_memory(roomy, tmp_path):
     head = sample(1).data[: -2048 - PIXEL_DATA_HEADER]
     prefix = head + b"\xe0\x7f\x10\x00OW\0\0" + LONG.to_bytes(4, "little")
     data = np.zeros(len(prefix) + LONG, np.uint8)  # what is never written takes no memory
     data[: len(prefix)] = np.frombuffer(prefix, np.uint8)
-    one, ledger = Sample(sample(1).uid, memoryview(data)), Ledger()
+    one = Sample(sample(1).uid, memoryview(data))
+    ledger = Ledger("none: an object longer than 2 GB")
     spool = {"path": str(roomy / "spool"), "limits": {"min_free_bytes": 1}}
     timeouts = {"dimse": 60, "network": 60, "drain": 5}
     with (

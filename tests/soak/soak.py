@@ -1,6 +1,6 @@
 """Load without end and faults without order: nothing lost, memory and file descriptors flat.
 
-    .venv/bin/python tests/soak/soak.py --minutes 10 [--seed 1]
+    .venv/bin/python tests/soak/soak.py --minutes 10 [--seed 1] [--write docs/reliability.md]
 
 Time goes in turns of some seconds. In each, scanners send over good and bad networks, to a node
 with two destinations of which one fails in every way; then all is well again, everything that was
@@ -24,13 +24,16 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.fault import results
 from tests.fault.destination import Answer, Arrival, Destination, Late, Misdeed
-from tests.fault.ledger import Ledger, Sample, Tally, sample
+from tests.fault.ledger import Ledger, Sample, sample
 from tests.fault.nodes import NodeProcess
+from tests.fault.results import Tally
 from tests.fault.wire import Cut, Fault, Wire
 
 TURN = 12.0
@@ -48,6 +51,8 @@ DESCRIPTORS = 6
 SIZES = (512, 2048, 2048, 60_000, 400_000, 1_500_000)
 TIMEOUTS = {"acse": 2, "dimse": 3, "network": 3, "connect": 2, "drain": 5}
 SETTLED_WITHIN = 90.0
+BEGIN = "<!-- soak: made by tests/soak/soak.py --write, do not edit -->"
+END = "<!-- end of soak -->"
 
 
 @dataclass
@@ -193,34 +198,48 @@ def slope(points: list[tuple[int, int]]) -> float:
     return statistics.linear_regression(*zip(*points, strict=True)).slope
 
 
-def judge(turns: list[Turn], calm: int) -> list[str]:
-    """Return what is not flat over the later half of the turns without kills."""
+def judge(turns: list[Turn], calm: int) -> tuple[list[str], list[str]]:
+    """Return what was seen over the later half of the turns without kills, and what is not flat."""
     judged = turns[calm // 2 : calm]
     if len(judged) < FEWEST:
-        return [f"{calm} turns without kills are too few to judge: give it more minutes"]
+        return [], [f"{calm} turns without kills are too few to judge: give it more minutes"]
     answered = [sum(it.tallies[0].answered for it in turns[: n + 1]) for n in range(calm)]
-    found = []
+    seen, found = [], []
     for kind in KINDS:
         points = [(answered[n], turns[n].memory[kind]) for n in range(calm // 2, calm)]
         growth = slope(points)
         name = f"memory, {kind}s" if kind else "memory, all"
-        print(
+        seen.append(
             f"{name}: {points[0][1] / 1e6:.1f} to {points[-1][1] / 1e6:.1f} MB over "
             f"{points[-1][0] - points[0][0]:,} objects, {growth:.0f} bytes an object"
         )
         if kind is ALL and growth > GROWTH:
             found.append(f"memory grows by {growth:.0f} bytes an object, allowed are {GROWTH}")
     few, many = judged[0].descriptors, max(it.descriptors for it in judged)
-    print(f"descriptors: {few} at first, at most {many}")
+    seen.append(f"descriptors: {few} at first, at most {many}")
     if many > few + DESCRIPTORS:
         found.append("file descriptors grow")
-    return found
+    return seen, found
+
+
+def report(command: str, turns: list[Turn], seen: list[str]) -> str:
+    """Return what a soak came to, in Markdown: a row for each destination, and what was seen."""
+    lines = [f"`{command}` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
+             f"{len(turns)} turns:", "",
+             f"| destination | {' | '.join(results.COLUMNS)} |",
+             "|---|" + "--:|" * len(results.COLUMNS)]  # fmt: skip
+    for number, name in enumerate(("that is well", "that fails in every way")):
+        sums = [sum(getattr(it.tallies[number], key) for it in turns) for key in results.COLUMNS]
+        lines.append(f"| {name} | {' | '.join(f'{it:,}' for it in sums)} |")
+    lines += ["", "Over the later half of the turns without kills:", ""]
+    return "\n".join([*lines, *(f"- {line}" for line in seen)])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--write", type=Path, help="document with the marks of this table")
     options = parser.parse_args()
     chance = random.Random(options.seed)
     print(f"seed {options.seed}, {options.minutes:g} minutes")
@@ -242,13 +261,14 @@ def main() -> int:
                 kills = time.monotonic() - begin > whole * 2 / 3
                 calm += not kills
                 turns.append(turn(len(turns) + 1, kills, node, steady, flaky, load, chance))
-    for name, number in (("steady", 0), ("flaky", 1)):
-        tallies = [it.tallies[number] for it in turns]
-        totals = {key: sum(getattr(t, key) for t in tallies) for key in Tally.__slots__}
-        print(f"{name}: " + ", ".join(f"{key} {value:,}" for key, value in totals.items()))
-    found = judge(turns, calm)
+    seen, found = judge(turns, calm)
+    command = f"make soak MINUTES={options.minutes:g} SEED={options.seed}"
+    said = report(command, turns, seen)
+    print(said)
     for fault in found:
         print(f"soak: {fault}", file=sys.stderr)
+    if options.write and not found:
+        results.replace_between(options.write, BEGIN, END, said)
     return 1 if found else 0
 
 

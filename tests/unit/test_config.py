@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_node.config import Config, Destination, load_config
+from atlas_node.config import Config, Destination, load_config, settings_table
 from atlas_node.errors import ConfigurationError
 from atlas_node.model import Policy
 
@@ -310,6 +310,8 @@ def test_every_fault_of_a_file_is_reported_at_once(tmp_path: Path) -> None:
 
 # Settings that contradict each other
 
+PASSWORD_HASH = f"password_hash: 'scrypt:14:8:5:{'A' * 22}:{'A' * 43}'"
+TOKEN_HASH = f"token_hash: 'sha256:{'0' * 64}'"
 CONTRADICTIONS = [
     (
         PACS + "routes:\n  - {to: [pacs]}\n  - to: [pac]",
@@ -351,7 +353,19 @@ CONTRADICTIONS = [
     (
         "web:\n  host: 0.0.0.0",
         "config.yaml, line 2: web.host: 0.0.0.0 can be reached from other machines: set "
-        "web.auth, or use the host 127.0.0.1",
+        "web.users or web.auth, or use the host 127.0.0.1",
+    ),
+    (
+        f"web:\n  auth: {{user: a, password: b}}\n  users:\n    - {{name: a, {PASSWORD_HASH}}}",
+        'config.yaml, line 4: web.users[0].name: "a" is already a user',
+    ),
+    (
+        f"web:\n  tokens:\n    - {{name: a, {TOKEN_HASH}}}\n    - {{name: a, {TOKEN_HASH}}}",
+        'config.yaml, line 4: web.tokens[1].name: "a" is already a token',
+    ),
+    (
+        "web:\n  session: {idle: 10, longest: 5}",
+        "config.yaml, line 2: web.session.idle: longer than web.session.longest",
     ),
     (
         "node: {port: 8080}",
@@ -383,6 +397,8 @@ def test_contradiction_is_refused(tmp_path: Path, text: str, line: str) -> None:
     [
         "web: {host: 0.0.0.0, auth: {user: a, password: b}}",
         "web: {host: 0.0.0.0, enabled: false}",
+        f"web: {{host: 0.0.0.0, users: [{{name: a, {PASSWORD_HASH}}}]}}",
+        f"web: {{host: 0.0.0.0, tokens: [{{name: a, {TOKEN_HASH}}}]}}",
         "web: {host: localhost}",
         "web: {host: '::1'}",
         "{node: {port: 8080, host: 192.0.2.1}, web: {port: 8080}}",
@@ -466,6 +482,11 @@ def test_any_text_loads_or_is_refused_with_printable_lines(
     "text",
     [
         "web: {auth: {user: a, password: [hunter2]}}",
+        "web: {users: [{name: a, password_hash: hunter2}]}",
+        "web: {users: [{name: a, password_hash: [hunter2]}]}",
+        "web: {users: [{name: a, password: hunter2}]}",
+        "web: {tokens: [{name: a, token_hash: hunter2}]}",
+        "web: {tokens: [hunter2]}",
         "web: {auth: {user: a, password: {hunter2: 1}, x: hunter2}}",
         "web: {auth: 'admin:hunter2'}",
         "web: 'hunter2'",
@@ -507,3 +528,50 @@ def test_what_is_no_transfer_syntax_is_refused(tmp_path: Path, written: str) -> 
     text = PACS.replace("port: 104", f'port: 104, transfer_syntaxes: "{written}"')
     [fault] = faults(tmp_path, text)
     assert "expected a transfer syntax" in fault
+
+
+SETTINGS = [it.name for it in settings_table()]
+
+
+@pytest.mark.parametrize("bad", ["guess", [{"guess": 1}], {"guess": 1}, None, -1, "\0"], ids=str)
+def test_a_fault_of_any_setting_is_said_in_our_own_words(tmp_path: Path, bad: object) -> None:
+    """Never in pydantic's, which neither say what may stand there nor know YAML."""
+    for name in SETTINGS:
+        tree: object = bad
+        for part in reversed(name.split(".")):
+            key = part.removesuffix("[]")
+            tree = {key: [tree] if part.endswith("[]") else tree}
+        try:
+            load(tmp_path, yaml.safe_dump(tree))
+        except ConfigurationError as error:
+            for line in str(error).splitlines():
+                assert line.startswith(f"{tmp_path}/config.yaml"), (name, line)
+                for word in ("Value error", "Input should", "validation error", "should be"):
+                    assert word not in line, (name, line)
+
+
+def test_each_fault_has_its_own_line_with_file_and_line(tmp_path: Path) -> None:
+    text = "node:\n  port: x\n  hots: y\nlog:\n  values: some\n"
+    assert faults(tmp_path, text) == [
+        'config.yaml, line 2: node.port: expected a port, 1 to 65535, found "x"',
+        'config.yaml, line 3: node.hots: unknown key; did you mean "host"?',
+        'config.yaml, line 5: log.values: expected one of full, masked, none, found "some"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{users: [{name: a, password_hash: 'scrypt:9:8:5:x:y'}]}", "`atlas-node access password`"),
+        (
+            "{users: [{name: a, password_hash: 'scrypt:99:8:5:x:y'}]}",
+            "`atlas-node access password`",
+        ),
+        ("{tokens: [{name: a, token_hash: 'abc'}]}", "the hash that `atlas-node access token`"),
+        ("{origin: atlas.example}", "expected scheme and host alone"),
+        ("{origin: 'https://atlas.example/viewer'}", "expected scheme and host alone"),
+        ("{users: [{name: a, role: admin, password_hash: x}]}", "one of viewer, operator"),
+    ],
+)
+def test_what_says_who_may_come_in_is_checked(tmp_path: Path, text: str, said: str) -> None:
+    assert said in "\n".join(faults(tmp_path, f"web: {text}"))

@@ -8,10 +8,10 @@ import pytest
 from atlas_dictionary import open_dictionary
 from atlas_node.annotate import Annotator
 from atlas_node.encoding.part10 import file_header
-from atlas_node.encoding.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from atlas_node.encoding.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from atlas_node.files import FileError, annotate_file, annotate_tree, pairs_of
 from atlas_node.model import Policy
-from tests.streams import element
+from tests.streams import element, implicit
 
 CREATOR = element(0x00190010, "LO", b"SIEMENS MR HEADER ")
 UNKNOWN = CREATOR + element(0x0019100A, "UN", b"\x24\0")
@@ -51,6 +51,33 @@ def test_a_file_may_be_annotated_in_its_place(annotator: Annotator, tmp_path: Pa
     annotate_file(annotator, path, path, Policy.DECODE)
     assert path.read_bytes() == dicom_file(DECODED)
     assert [p.name for p in tmp_path.iterdir()] == ["in.dcm"]
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(
+    annotator: Annotator, tmp_path: Path
+) -> None:
+    path = tmp_path / "in.dcm"
+    path.write_bytes(dicom_file(UNKNOWN))
+    path.chmod(0o600)
+    annotate_file(annotator, path, path, Policy.DECODE)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_implicit_vr_is_written_in_explicit_vr_where_that_is_wanted(
+    annotator: Annotator, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "in.dcm", tmp_path / "out.dcm"
+    creator = implicit(0x00190010, b"SIEMENS MR HEADER ")
+    encoded = creator + implicit(0x0019100A, b"\x24\0") + implicit(0x001910FF, b"\1\0")
+    source.write_bytes(dicom_file(encoded, IMPLICIT_VR_LITTLE_ENDIAN))
+    report = annotate_file(annotator, source, target, Policy.DECODE)
+    assert not report.changed
+    assert target.read_bytes() == source.read_bytes()
+    report = annotate_file(annotator, source, target, Policy.DECODE, explicit=True)
+    assert (report.changed, report.transfer_syntax) == (True, IMPLICIT_VR_LITTLE_ENDIAN)
+    assert target.read_bytes() == dicom_file(DECODED + element(0x001910FF, "UN", b"\1\0"))
+    report = annotate_file(annotator, source, target, Policy.OBSERVE, explicit=True)
+    assert target.read_bytes() == source.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from pynetdicom import evt
@@ -28,6 +29,7 @@ from pynetdicom.pdu import P_DATA_TF
 from atlas_node.dimse.transport.accepted_socket import AcceptedSocket
 from atlas_node.dimse.transport.bell import Bell
 from atlas_node.dimse.transport.checkpoint import Checkpoint
+from atlas_node.dimse.transport.complaints import say_failed
 from atlas_node.dimse.transport.provider import Provider
 from atlas_node.dimse.transport.sending import SHORTEST_PDU, Buffer
 from atlas_node.dimse.transport.served_request import Inbox, ServedRequest
@@ -36,6 +38,25 @@ from atlas_node.dimse.transport.services import Services, Session, requestor_of
 _PATIENCE: Final = 5.0
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What has come in on an association, counted by the thread that reads it.
+
+    Attributes
+    ----------
+    since : float
+        When the connection was accepted, in seconds since the epoch.
+    objects : int
+        That were stored and answered with 0x0000.
+    bytes : int
+        Of P-DATA-TF PDUs.
+    """
+
+    since: float
+    objects: int = 0
+    bytes: int = 0
 
 
 class RingingQueue(queue.Queue[Any]):
@@ -102,6 +123,7 @@ class AcceptedAssociation(Association):
     ----------
     session : Session or None
         Set by who answers queries while the association is negotiated.
+    traffic : Traffic
     refusals : mapping of str to int
         The result of abstract syntaxes that are refused for a reason of their own.
     """
@@ -114,6 +136,7 @@ class AcceptedAssociation(Association):
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         super().__init__(ae, "acceptor")
+        self.traffic = Traffic(time.time())
         self.session: Session | None = None
         self.refusals: Mapping[str, int] = {}
         self.acse = AcceptorAcse(self)
@@ -202,9 +225,7 @@ class AcceptedAssociation(Association):
                 self._connection = self._ssl_context.wrap_socket(self._connection, server_side=True)
             self.set_socket(AcceptedSocket(self, self._connection, silence))
         except OSError:
-            _logger.warning(
-                "connection from %s failed: %s", self.requestor.address, sys.exception()
-            )
+            say_failed(self.requestor.address, f"failed: {sys.exception()}")
             return False
         return True
 

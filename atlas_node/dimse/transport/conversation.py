@@ -242,10 +242,8 @@ class Conversation(EstablishedAssociation):
                 raise self._lost("the association has ended")
             now = time.monotonic()
             give_up = self._heard_at + self._patience.response
-            if now >= give_up:
-                self.abort()
-                raise self._lost(f"said nothing for {self._patience.response:g} s")
             until = give_up if end is None else min(end, give_up)
+            # It may have spoken while nobody listened, so it is heard before it is given up.
             if self._wait_for_news(bell, until - now):
                 try:
                     self._receive()
@@ -253,7 +251,10 @@ class Conversation(EstablishedAssociation):
                     self._forget()
                     raise
                 self._heard_at = time.monotonic()
-            elif (bell >= 0 or end is not None) and time.monotonic() < give_up:
+            elif time.monotonic() >= give_up:
+                self.abort()
+                raise self._lost(f"said nothing for {self._patience.response:g} s")
+            elif bell >= 0 or end is not None:
                 return None
         self._heard_at = time.monotonic()
         return self._arrived.popleft()

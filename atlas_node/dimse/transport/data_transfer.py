@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from atlas_node.dimse.status import Answer
+from atlas_node.dimse.status import SUCCESS, Answer
 from atlas_node.dimse.transport.accepted_socket import PDU_ALLOWANCE
 from atlas_node.dimse.transport.command_set import (
     AFFECTED_SOP_CLASS_UID,
@@ -130,6 +130,7 @@ class DataTransfer:
             self._begin()
         if length > self._longest:
             raise ProtocolError(f"a P-DATA-TF PDU of {length} bytes, at most {self._longest}")
+        self._assoc.traffic.bytes += length
         self._fragments.begin(length)
         while length:
             data = self._buffer[:length]
@@ -237,6 +238,8 @@ class DataTransfer:
         if answer is None:
             return
         command = self._command
+        if answer.status == SUCCESS and number(command, COMMAND_FIELD) == C_STORE_RQ:
+            self._assoc.traffic.objects += 1
         response = {
             COMMAND_FIELD: us(number(command, COMMAND_FIELD) | RESPONSE),
             MESSAGE_ID_RESPONDED_TO: command[MESSAGE_ID],

@@ -21,6 +21,7 @@ from pynetdicom.pdu import A_ABORT_RQ
 
 from atlas_node.dimse.transport.accepted_socket import AcceptedSocket
 from atlas_node.dimse.transport.associate_request import AssociateRequest
+from atlas_node.dimse.transport.complaints import say_failed
 from atlas_node.dimse.transport.data_transfer import DataTransfer
 from atlas_node.dimse.transport.fragments import ProtocolError
 from atlas_node.dimse.transport.sending import P_DATA_TF
@@ -31,8 +32,15 @@ if TYPE_CHECKING:
 
 _HEADER: Final = struct.Struct(">BxI")
 _A_ASSOCIATE_RQ: Final = 0x01
-_A_ABORT: Final = 0x07
-_A_RELEASE_RQ: Final = 0x05
+_ENDINGS: Final = {0x05: "released", 0x06: "broken off", 0x07: "aborted"}
+"""What A-RELEASE-RQ, A-RELEASE-RP and A-ABORT do to an association, by their types."""
+_SPOKEN: Final = {
+    b"\x16\x03": "a TLS handshake; set node.tls, or have the peer send without TLS",
+    b"GE": "an HTTP request",
+    b"PO": "an HTTP request",
+    b"SS": "an SSH client",
+}
+"""What speaks another protocol, by the first bytes it sends."""
 _CLOSING: Final = 1.0
 """Seconds that a peer has to close the connection after our last PDU."""
 _SERVICE_PROVIDER: Final = 2
@@ -63,6 +71,7 @@ class Provider(DULServiceProvider):
         self._waking = threading.Lock()
         self._wake_up = -1
         self._news = select.poll()
+        self._why = ""
 
     @property
     def is_busy(self) -> bool:
@@ -179,10 +188,30 @@ class Provider(DULServiceProvider):
             return False
         if state == "Sta6":
             self._receive()
+        elif state == "Sta2":
+            self._read_request()
         else:
             self._read_pdu_data()
         self.was_active()
         return True
+
+    def _read_request(self) -> None:
+        """Read the first PDU of a connection; say so when it is no association request."""
+        connection = self._connection
+        try:
+            header = bytes(connection.recv(_HEADER.size))
+        except OSError:
+            header = b""
+        if not header:
+            # A port scan or the health check of a load balancer says next to nothing and goes.
+            self.event_queue.put("Evt17")
+            return
+        connection.unread(header)
+        self._why = ""
+        self._read_pdu_data()
+        if self.event_queue.queue[-1] != "Evt6":
+            why = self._why or _found(header)
+            say_failed(self.assoc.requestor.address, f"broken off: {why}")
 
     def was_active(self) -> None:
         """Note that a message came or went; any thread may call this."""
@@ -194,7 +223,11 @@ class Provider(DULServiceProvider):
         if bytestream[0] != _A_ASSOCIATE_RQ:
             return super()._decode_pdu(bytestream)
         pdu = AssociateRequest()
-        pdu.decode(bytes(bytestream))
+        try:
+            pdu.decode(bytes(bytestream))
+        except ProtocolError as error:
+            self._why = str(error)
+            raise
         return pdu, "Evt6"
 
     def _poll(self, state: str) -> bool:
@@ -245,7 +278,9 @@ class Provider(DULServiceProvider):
             self._give_up(f"the connection was lost: {error.strerror}", "Evt17")
 
     def _other_pdu(self, kind: int) -> None:
-        what = {_A_ABORT: "aborted", _A_RELEASE_RQ: "released"}.get(kind, "broken off")
+        what = _ENDINGS.get(kind)
+        if what is None:
+            raise ProtocolError(f"a PDU of type 0x{kind:02x}, expected data, a release or an abort")
         self._abandon(f"it was {what} by the peer")
         self._connection.unread(bytes(self._header))
         self._read_pdu_data()
@@ -264,3 +299,12 @@ class Provider(DULServiceProvider):
 
     def _say(self, what: str) -> None:
         _logger.warning("association with %s %s", requestor_of(self.assoc), what)
+
+
+def _found(header: bytes) -> str:
+    """Say what began with `header` in the place of an association request."""
+    if len(header) < _HEADER.size or header[0] == _A_ASSOCIATE_RQ:
+        found = "one that is cut short, too long or cannot be decoded"
+    else:
+        found = _SPOKEN.get(header[:2], f"a PDU of type 0x{header[0]:02x}")
+    return f"expected an association request (A-ASSOCIATE-RQ), found {found}"

@@ -8,7 +8,6 @@ what waits is bounded in number and length, and PDUs of two messages are never m
 from __future__ import annotations
 
 import logging
-import select
 import threading
 import time
 from collections import deque
@@ -198,6 +197,7 @@ class ServedRequest:
         self.identifier = message.data
         self.bell = assoc.bell.open()
         self._sub_operation = 0
+        self._give_up = 0.0
 
     @property
     def field(self) -> int:
@@ -258,6 +258,10 @@ class ServedRequest:
         """Hear the bell again: what has rung it is looked at after this."""
         self._assoc.bell.hush()
 
+    def ring(self) -> None:
+        """Ring the bell, for something that happened elsewhere; any thread may call this."""
+        self._assoc.bell.set()
+
     def respond(
         self,
         status: int,
@@ -308,10 +312,10 @@ class ServedRequest:
             command[ERROR_COMMENT] = text(Answer(status, comment).comment)
         return _encoded(command, has_data=has_identifier)
 
-    def exchange(
+    def begin_exchange(
         self, context_id: int, command: Mapping[int, bytes], pieces: Sequence[Buffer]
-    ) -> Mapping[int, bytes]:
-        """Send a request of ours, a sub-operation, and return the command set of its response.
+    ) -> None:
+        """Send a request of ours, a sub-operation; the next only after its `answer`.
 
         Parameters
         ----------
@@ -324,27 +328,33 @@ class ServedRequest:
         Raises
         ------
         CallerGoneError
-            When the association has ended, or there is no response in time.
+            When the association has ended.
         """
         self._sub_operation = message_id = self._sub_operation % 0xFFFF + 1
         encoded = _encoded({**command, MESSAGE_ID: us(message_id)}, has_data=True)
         self.send(p_data(context_id, encoded, pieces, self.longest_sent))
-        patience = self._assoc.dimse_timeout
-        give_up = time.monotonic() + patience if patience else float("inf")
-        poll = select.poll()
-        poll.register(self.bell, select.POLLIN)
-        while True:
-            self.listen()
-            while (response := self._inbox.next_response()) is not None:
-                if response.field == _C_STORE_RSP and _answers(response.command, message_id):
-                    return response.command
-            if self.is_gone:
-                raise CallerGoneError(f"{self.requestor}: ended the association")
-            left = give_up - time.monotonic()
-            if left <= 0:
-                self.abort(f"no answer in {patience:g} s")
-                raise CallerGoneError(f"{self.requestor}: no answer in {patience:g} s")
-            poll.poll(None if left == float("inf") else left * 1000)
+        self._give_up = time.monotonic() + (self._assoc.dimse_timeout or float("inf"))
+
+    def answer(self) -> Mapping[int, bytes] | None:
+        """Return the command set of the response to what was sent last; None while there is none.
+
+        The bell rings when it comes.
+
+        Raises
+        ------
+        CallerGoneError
+            When the association has ended, or there is no response in time.
+        """
+        while (response := self._inbox.next_response()) is not None:
+            if response.field == _C_STORE_RSP and _answers(response.command, self._sub_operation):
+                return response.command
+        if self.is_gone:
+            raise CallerGoneError(f"{self.requestor}: ended the association")
+        if time.monotonic() >= self._give_up:
+            why = f"no answer in {self._assoc.dimse_timeout:g} s"
+            self.abort(why)
+            raise CallerGoneError(f"{self.requestor}: {why}")
+        return None
 
     def abort(self, why: str) -> None:
         """End the association."""

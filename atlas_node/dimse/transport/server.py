@@ -8,7 +8,6 @@ uses it.
 
 from __future__ import annotations
 
-import logging
 import socket
 import ssl
 import sys
@@ -20,9 +19,8 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.transport import AddressInformation, AssociationServer
 
 from atlas_node.dimse.transport.acceptor import AcceptedAssociation
+from atlas_node.dimse.transport.complaints import say_failed
 from atlas_node.dimse.transport.services import Services
-
-_logger = logging.getLogger(__name__)
 
 
 class SharedSocketServer(AssociationServer):
@@ -103,7 +101,7 @@ class SharedSocketServer(AssociationServer):
         most = 2 * self.ae.maximum_associations
         if len(self.active_associations) < most:
             return True
-        _logger.error("connection from %s closed: %d are open", client_address[0], most)
+        say_failed(client_address[0], f"closed: {most} are open")
         return False
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -112,7 +110,7 @@ class SharedSocketServer(AssociationServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say in one line why a connection did not become an association."""
-        _logger.warning("connection from %s failed: %s", client_address[0], sys.exception())
+        say_failed(client_address[0], f"failed: {sys.exception()}")
 
     def _association(self, connection: socket.socket, address: Any) -> AcceptedAssociation:
         ae = self.ae

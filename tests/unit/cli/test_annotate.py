@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from atlas_node.encoding.transfer_syntax import IMPLICIT_VR_LITTLE_ENDIAN
+from tests.streams import implicit
 from tests.unit.test_files import DECODED, UNKNOWN, dicom_file
 
 
@@ -43,6 +45,24 @@ def test_without_a_report_one_line_says_what_was_done(source: Path, tmp_path: Pa
     assert done.stdout == (
         "1 file: 1 private elements, 1 decoded, 0 already, 0 unknown, 0 refused, 0 ambiguous\n"
     )
+
+
+def test_implicit_vr_is_said_to_be_unchanged_and_can_be_converted(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.dcm", tmp_path / "out.dcm"
+    data = implicit(0x00190010, b"SIEMENS MR HEADER ") + implicit(0x0019100A, b"\x24\0")
+    source.write_bytes(dicom_file(data, IMPLICIT_VR_LITTLE_ENDIAN))
+    done = run(source, "-o", target)
+    assert done.stdout.splitlines() == [
+        "1 file: 1 private elements, 1 decoded, 0 already, 0 unknown, 0 refused, 0 ambiguous",
+        "1 file in implicit VR, which has no place for a VR: copied unchanged; --explicit writes "
+        "explicit VR",
+    ]
+    assert target.read_bytes() == source.read_bytes()
+    done = run(source, "-o", target, "--explicit")
+    assert len(done.stdout.splitlines()) == 1
+    assert target.read_bytes() == dicom_file(DECODED)
+    again = run(target, "-o", target, "--json")
+    assert json.loads(again.stdout)["counts"]["already"] == 1
 
 
 def test_observe_copies(source: Path, tmp_path: Path) -> None:

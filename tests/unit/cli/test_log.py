@@ -14,6 +14,7 @@ from atlas_node.cli.log import log
 from atlas_node.errors import LogError
 from atlas_node.log import LogStore
 from atlas_node.model import AnnotatedObject, ElementRecord, ElementStatus, Envelope, Identity
+from tests.hostile import FORBIDDEN, PAYLOADS, hostile_objects
 
 app = typer.Typer()
 app.command()(log)
@@ -71,13 +72,12 @@ def test_each_element_is_one_row_with_all_that_is_known(store):
     assert result.exit_code == 0
     heading, first, second = result.stdout.splitlines()
     assert heading.split() == [
-        "time", "from", "object", "tag", "creator", "name", "VR", "value", "status",
+        "time", "from", "object", "tag", "creator", "name", "VR", "status", "value",
     ]  # fmt: skip
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  MR1   o1      \(0019,100a\)  SIEMENS", first)
     assert "Number Of Images In Mosaic  UN→US" in first
-    assert first.endswith("decoded")
-    assert "00ff …" in second
-    assert second.endswith("unknown: no entry in the dictionary")
+    assert re.search(r"decoded +36$", first)
+    assert second.endswith("unknown: no entry in the dictionary  00ff …")
 
 
 def test_the_newest_stand_at_the_bottom_and_the_limit_keeps_them(store):
@@ -220,12 +220,12 @@ def test_follow_goes_on_until_it_is_interrupted(store, folder):
     assert (follower.returncode, rest) == (0, "")
 
 
-def test_a_terminal_gets_rows_of_its_width_in_colour(store, folder):
-    long = element("(0019,100b)", value=["y" * 200], status=ElementStatus.REFUSED, reason="r" * 90)
-    store.record([annotated("o1", element(), long)])
+def in_terminal(folder, *arguments, **environment):
+    """Run the command in a terminal of 130 columns; return its rows."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "130", "LINES": "40", "TERM": "xterm"}
-    viewer = start(folder, stdout=theirs, env=environment)
+    known = {name: text for name, text in os.environ.items() if not name.endswith("_COLOR")}
+    size = {"COLUMNS": "130", "LINES": "40", "TERM": "xterm"}
+    viewer = start(folder, *arguments, stdout=theirs, env={**known, **size, **environment})
     os.close(theirs)
     shown = b""
     while True:
@@ -237,10 +237,81 @@ def test_a_terminal_gets_rows_of_its_width_in_colour(store, folder):
             break
         shown += chunk
     os.close(ours)
-
     assert viewer.wait(20) == 0
-    rows = shown.decode().splitlines()
+    return shown.decode().splitlines()
+
+
+@pytest.fixture
+def with_long_value(store):
+    long = element("(0019,100b)", value=["y" * 200], status=ElementStatus.REFUSED, reason="r" * 90)
+    store.record([annotated("o1", element(), long)])
+
+
+def test_a_terminal_gets_rows_of_its_width_in_colour(with_long_value, folder):
+    rows = in_terminal(folder)
+
     assert all(len(re.sub(r"\x1b\[\d+m", "", row)) <= 130 for row in rows)
-    assert "\x1b[32m" in rows[1]
-    assert "\x1b[31m" in rows[2]
+    assert "\x1b[32mdecoded" in rows[1]
+    assert "\x1b[31mrefused" in rows[2]
     assert "y…" in rows[2]
+
+
+def test_a_terminal_without_colour_gets_none(with_long_value, folder):
+    rows = in_terminal(folder, NO_COLOR="1")
+
+    assert len(rows) == 3
+    assert "\x1b" not in "".join(rows)
+
+
+def test_a_pager_can_be_given_colour(with_long_value, folder):
+    environment = {**os.environ, "FORCE_COLOR": "1", "NO_COLOR": ""}
+    with start(folder, stdout=subprocess.PIPE, text=True, env=environment) as viewer:
+        _, first, second = viewer.stdout.read().splitlines()
+
+    assert "\x1b[32mdecoded" in first
+    assert "y" * 200 in second
+
+
+def test_a_long_cell_puts_no_other_row_out_of_line(store):
+    long = element("(0019,100b)", value=["y" * 5000], name="z" * 500)
+    store.record([annotated("o1", element(), long, element("(0019,100c)"))])
+
+    heading, first, second, third = run().stdout.splitlines()
+
+    assert "y" * 5000 in second
+    assert "z" * 500 in second
+    assert len(first) == len(third) < 200
+    assert heading.index("status") == first.index("decoded")
+    assert heading.index("value") == first.index("36")
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(store, folder):
+    store.record([annotated(f"o{n}", *[element()] * 100) for n in range(40)])
+    viewer = start(
+        folder, "--limit", "4000", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    viewer.stdout.readline()
+    viewer.stdout.close()
+    with viewer:
+        assert viewer.stderr.read() == ""
+
+
+def test_what_real_objects_say_of_themselves_is_never_obeyed(store):
+    store.record(hostile_objects())
+
+    table, as_json = run().stdout, run("--json").stdout
+
+    assert not FORBIDDEN.search(table + as_json)
+    assert "\t" not in table + as_json
+    elements = [json.loads(row) for row in as_json.splitlines()]
+    assert len(table.splitlines()) == 1 + len(elements) == 1 + 4 * len(PAYLOADS)
+    values = {it["value"][0] for it in elements if it["value"]}
+    assert values >= {payload[:256] for payload in PAYLOADS}
+
+
+def test_in_a_terminal_too(store, folder):
+    store.record(hostile_objects())
+
+    shown = "".join(in_terminal(folder, NO_COLOR="1"))
+
+    assert not FORBIDDEN.search(shown)

@@ -200,7 +200,31 @@ def test_an_order_for_nothing_in_particular_is_wrong_use(queue, dead):
 
 
 def test_an_order_that_nothing_matches_changes_nothing(queue, dead):
-    result = queue("retry", "--destination", "nowhere")
+    result = queue("retry", "--status", "failed")
+    assert (result.exit_code, result.stdout) == (0, "0 deliveries tried again\n")
+
+
+def unboxed(output):
+    """What the box around an error of use says."""
+    return " ".join(output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", ["retry", "drop", "list"])
+def test_a_destination_that_is_not_there_is_wrong_use(queue, dead, command):
+    result = queue(command, "--destination", "nowhere")
+    assert result.exit_code == 2
+    said = "no destination named 'nowhere'; there are: archive, pacs"
+    assert said in unboxed(result.output)
+
+
+def test_a_destination_of_the_configuration_need_not_be_in_the_spool(queue, tmp_path):
+    result = queue("retry", "--destination", "new-pacs")
+    assert result.exit_code == 2
+    assert "there are none" in unboxed(result.output)
+    pacs = {"name": "new-pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104}
+    settings = {"spool": {"path": "spool"}, "destinations": [pacs]}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    result = queue("retry", "--destination", "new-pacs")
     assert (result.exit_code, result.stdout) == (0, "0 deliveries tried again\n")
 
 

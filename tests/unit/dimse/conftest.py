@@ -9,6 +9,7 @@ import pytest
 
 from atlas_node.config import Limits, NodeSettings, Peer, SpoolSettings, Timeouts, Tls
 from atlas_node.dimse import AccessList, StorageScp, listen
+from atlas_node.dimse.transport import complaints
 from atlas_node.errors import SpoolFullError
 from atlas_node.model import Envelope
 from tests.fault.pacs import free_port
@@ -70,6 +71,12 @@ class RunningScp:
     def stop(self) -> None:
         self.scp.stop(0.0)
         self.listener.close()
+
+
+@pytest.fixture
+def complaints_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection of an earlier test counts among those that failed."""
+    monkeypatch.setattr(complaints.say_failed.__self__, "_said", 0)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from atlas_node.dimse.scu import ContextRefusedError, KeptAssociation
 from atlas_node.errors import PeerError
 
 CT = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1")
-NODE = NodeSettings(timeouts=Timeouts(acse=2, dimse=0.5, network=0.5, connect=0.5))
+NODE = NodeSettings(timeouts=Timeouts(acse=1, dimse=0.5, network=0.5, connect=0.5))
 
 
 def item(kind: int, value: bytes) -> bytes:

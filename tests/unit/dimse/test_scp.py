@@ -326,15 +326,48 @@ def test_a_pdu_that_announces_gigabytes_ends_the_connection(run_scp):
     assert store_status(running.port, ct_object(2)).Status == 0x0000
 
 
-@pytest.mark.parametrize(
-    "noise", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x09\x00\x00\x00\x00\x04abcd", b"\0"]
-)
-def test_noise_on_the_port_harms_nobody(run_scp, noise, caplog):
+NOISE = [
+    pytest.param(b"", None, id="a port scan"),
+    pytest.param(b"GET / HTTP/1.1\r\n\r\n", "found an HTTP request", id="a browser"),
+    pytest.param(bytes.fromhex("1603010200 0100") + bytes(90), "found a TLS handshake", id="TLS"),
+    pytest.param(b"\x09\0\0\0\0\x04abcd", "found a PDU of type 0x09", id="no type"),
+    pytest.param(pdu(4, bytes(10)), "found a PDU of type 0x04", id="data at once"),
+    pytest.param(b"\x01\0\0", None, id="half a header"),
+    pytest.param(
+        b"\x01\0\0\0\0\x50" + bytes(9), "found one that is cut short", id="half a request"
+    ),
+    pytest.param(
+        pdu(1, b"\0\1" + bytes(66) + bytes.fromhex("2000ffff01")),
+        "broken off: an item of 65535 bytes in an association request that has 1 left",
+        id="lie",
+    ),
+]
+
+
+@pytest.mark.parametrize(("noise", "said"), NOISE)
+def test_noise_on_the_port_harms_nobody_and_is_one_line(
+    run_scp, complaints_anew, noise, said, caplog
+):
     running = run_scp()
     with socket.create_connection(("127.0.0.1", running.port), timeout=5) as sock:
         sock.sendall(noise)
     assert store_status(running.port, ct_object(2)).Status == 0x0000
-    assert caplog.records == []
+    if said is None:
+        assert caplog.records == []
+    else:
+        wait_for(said, caplog)
+        assert caplog.text.count("connection from 127.0.0.1 broken off") == 1
+        assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("kind", [0x01, 0x02, 0x09])
+def test_a_pdu_that_has_no_place_in_an_association_ends_it_with_one_line(run_scp, kind, caplog):
+    running = run_scp()
+    with Scanner(running.port) as scanner:
+        scanner.sock.sendall(pdu(kind, bytes(100)))
+        assert scanner.read_pdu()[0] == ABORT
+    wait_for(f"aborted: a PDU of type 0x{kind:02x}, expected data, a release or an abort", caplog)
+    assert len(caplog.records) == 1
 
 
 def test_a_port_in_use_is_one_clear_line():

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from atlas_node.activity import Tally
 from atlas_node.dimse.status import Answer
 from atlas_node.dimse.storage import RefusedStore, StoreOperation
 from atlas_node.dimse.transport.services import Requestor
@@ -53,7 +54,7 @@ class Receiver:
 
 
 def store(receiver: Receiver, *pieces: bytes) -> Answer:
-    operation = StoreOperation(receiver, REQUESTOR, SimpleNamespace())
+    operation = StoreOperation(receiver, REQUESTOR, SimpleNamespace(), Tally())
     for piece in pieces:
         operation.take(memoryview(piece))
     return operation.finish()
@@ -86,6 +87,21 @@ def test_whatever_keeps_an_object_from_being_accepted_is_a_status(
     assert [it.levelno for it in caplog.records] == ([level] if level else [])
 
 
+def test_what_became_of_requests_is_counted():
+    tally = Tally()
+    for receiver in Receiver(), Receiver(), Receiver(accept=SpoolFullError("full")):
+        operation = StoreOperation(receiver, REQUESTOR, SimpleNamespace(), tally)
+        operation.take(memoryview(b"data"))
+        operation.finish()
+    counts = tally.counts()
+    assert counts.totals == {
+        ("objects_received", ()): 2,
+        ("bytes_received", ()): 8,
+        ("objects_refused", ("0xA700",)): 1,
+    }
+    assert sum(counts.distributions["receive_seconds", ()].counts) == 2
+
+
 def test_an_empty_data_set_is_refused(caplog):
     receiver = Receiver()
     assert store(receiver, b"") == Answer(0xC000, "no data set")
@@ -101,7 +117,7 @@ def test_what_cannot_be_removed_is_said_and_the_answer_stays(caplog):
 
 def test_an_object_whose_end_does_not_come_is_removed():
     receiver = Receiver()
-    operation = StoreOperation(receiver, REQUESTOR, SimpleNamespace())
+    operation = StoreOperation(receiver, REQUESTOR, SimpleNamespace(), Tally())
     operation.take(memoryview(b"da"))
     operation.abandon()
     operation.abandon()
@@ -109,7 +125,9 @@ def test_an_object_whose_end_does_not_come_is_removed():
 
 
 def test_a_refused_request_is_read_to_its_end():
-    refused = RefusedStore(Answer(0x0124, "this AE may not store here"))
+    tally = Tally()
+    refused = RefusedStore(Answer(0x0124, "this AE may not store here"), tally)
     refused.take(memoryview(b"data"))
     assert refused.finish() == Answer(0x0124, "this AE may not store here")
+    assert tally.counts().totals == {("objects_refused", ("0x0124",)): 1}
     refused.abandon()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
-from atlas_node.encoding.part10 import file_header, split_file
+from atlas_node.encoding.part10 import file_header, split_file, with_transfer_syntax
 from atlas_node.errors import MalformedStreamError
 
 UIDS = st.from_regex(r"[1-9][0-9]{0,5}(\.[1-9][0-9]{0,5}){1,7}", fullmatch=True)
@@ -28,6 +28,19 @@ def test_a_header_is_read_back(sop_class: str, instance: str, syntax: str, ae: s
     assert part10.sop_instance_uid == instance
     assert part10.transfer_syntax_uid == syntax
     assert part10.offset == len(header)
+
+
+@given(before=UIDS, after=UIDS)
+def test_another_transfer_syntax_changes_that_and_the_length_alone(before: str, after: str) -> None:
+    def header(syntax: str) -> bytes:
+        return file_header(
+            sop_class_uid="1.2.3",
+            sop_instance_uid="1.2.3.4",
+            transfer_syntax_uid=syntax,
+            source_ae="SCANNER",
+        )
+
+    assert with_transfer_syntax(header(before), after) == header(after)
 
 
 def test_pydicom_reads_our_header() -> None:

@@ -9,7 +9,7 @@ from atlas_node.errors import LogError
 from atlas_node.log import LogFilter, LogStore
 from atlas_node.model import DeliveryRecord, DeliveryStatus, ElementStatus
 from tests.postgresql import server
-from tests.unit.log import old_log
+from tests.unit.log import explored, old_log
 from tests.unit.log.test_version_1 import check_content
 
 
@@ -65,6 +65,26 @@ def test_old_objects_go_by_age_and_by_size(store, make_object, make_element):
     kept = store.objects(LogFilter(), 500)
     assert kept[0].object.object_id == "o399"
     assert store.object(kept[-1].object.object_id).object.elements[0].value
+
+
+def test_it_keeps_the_tries_of_a_delivery(store, make_object):
+    store.record([make_object("o1")])
+    for at, tries in ((1.0, 0), (2.0, 0), (3.0, 0), (4.0, 1)):
+        failed = DeliveryRecord("pacs", DeliveryStatus.FAILED, tries, at, "cannot connect")
+        store.record([], [("o1", failed)])
+
+    assert [it.at for it in store.object("o1").tries] == [1.0, 3.0, 4.0]
+
+
+def test_it_counts_and_plots_what_sqlite_does(store, make_object, make_element):
+    made = explored.things(make_object, make_element)
+    store.record(made)
+
+    explored.check_facets(store, made)
+    explored.check_coverage(store, made)
+    explored.check_history(store)
+    assert {it.outcome for it in store.compared("1.2.1", "1.2.2")} >= {"equal"}
+    assert store.samples("GEMS_PARM_01", "(0043,xx00)", 5)[0]
 
 
 def test_a_log_of_version_1_is_brought_up_to_date(url):

@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from atlas_node.errors import LogError
 from atlas_node.log import LogFilter, LogStore, schema
+from atlas_node.model import DeliveryRecord, DeliveryStatus
 
 
 def rows(path, query):
@@ -46,6 +47,21 @@ def test_a_step_brings_an_older_log_up_to_date_and_keeps_what_is_in_it(
     LogStore.open(url, read_only=True).close()
 
     assert rows(tmp_path / "log.db", "SELECT note FROM objects") == [("none",)]
+
+
+def test_a_log_of_version_2_learns_to_keep_tries(url, tmp_path, make_object):
+    with LogStore.open(url) as store:
+        store.record([make_object("o1")])
+    connection = sqlite3.connect(tmp_path / "log.db")
+    connection.execute("DROP TABLE tries")
+    connection.execute("UPDATE schema_version SET version = 2")
+    connection.commit()
+    connection.close()
+
+    failed = DeliveryRecord("pacs", DeliveryStatus.FAILED, 1, 1.0, "refused")
+    with LogStore.open(url) as store:
+        store.record([], [("o1", failed)])
+        assert store.object("o1").tries == (failed,)
 
 
 def test_a_step_that_fails_leaves_the_log_as_it_was(url, tmp_path, monkeypatch):

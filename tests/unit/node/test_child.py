@@ -2,10 +2,14 @@
 
 import os
 import threading
+from multiprocessing import Pipe
+from pathlib import Path
 
 import pytest
 
-from atlas_node.node.child import end_on_fault
+from atlas_node.node.child import Order, end_on_fault, obey
+
+CONFIG = Path(__file__).parents[3] / "config.yaml"
 
 
 @pytest.mark.parametrize(
@@ -32,3 +36,56 @@ def test_a_fault_in_a_thread_of_ours_ends_the_process(monkeypatch, caplog, threa
     failing.join()
     assert codes == ended
     assert "a fault" in caplog.text
+
+
+class Part:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.hurried = threading.Event()
+
+    def start(self) -> None:
+        self.told.append("start")
+
+    def reload(self, config) -> None:
+        self.told.append("reload")
+
+    def stop(self, hurry: threading.Event) -> None:
+        self.told.append("stop")
+        if hurry.wait(10):
+            self.told.append("hurry")
+
+
+def obeyed(*orders: Order) -> list[str]:
+    ours, theirs = Pipe()
+    for order in orders:
+        ours.send(order)
+    part = Part()
+    obey(part, CONFIG, theirs)
+    return part.told
+
+
+def test_orders_are_carried_out_one_after_the_other():
+    orders = Order.BEGIN, Order.RELOAD, Order.STOP, Order.HURRY
+    assert obeyed(*orders) == ["start", "reload", "stop", "hurry"]
+
+
+def test_what_is_stopped_before_it_began_does_nothing():
+    assert obeyed(Order.STOP) == []
+
+
+def test_without_a_supervisor_it_ends(monkeypatch):
+    ours, theirs = Pipe()
+    ours.send(Order.BEGIN)
+    ours.close()
+    codes: list[int] = []
+
+    def exit_(code: int) -> None:
+        codes.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", exit_)
+    with pytest.raises(SystemExit):
+        obey(Part(), None, theirs)
+    assert codes == [1]

@@ -40,20 +40,6 @@ def test_it_says_in_one_line_that_it_is_ready(tmp_path):
         assert node.stop() == 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_drains_and_ends_with_status_0(tmp_path, how):
-    with Pacs() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
-        answered = send(node.port, [ct_object(number) for number in range(20)])
-        assert len(answered) == 20
-        node.signal(how)
-        assert node.process is not None
-        assert node.process.wait(20) == 0
-        assert set(pacs.objects) == set(answered)
-        assert not node.spooled()
-        with pytest.raises(OSError):
-            socket.create_connection(("127.0.0.1", node.port), timeout=1)
-
-
 def test_what_cannot_be_delivered_waits_for_the_next_start(tmp_path):
     pacs = Pacs()
     with NodeProcess(tmp_path, {"pacs": pacs.port}, node=WORKERS_ONE) as node:

@@ -91,6 +91,24 @@ def test_what_is_written_in_pieces_is_read_in_one(tmp_path_factory, pieces):
         it.close()
 
 
+def test_what_was_accepted_and_not_rung_for_is_delivered_when_a_receiver_starts_again(
+    open_intake, envelope, settings, shared, pacs, monkeypatch
+):
+    """As after `kill -9` of the receiver between the two."""
+    spool = Spool(settings, 0, *shared)
+    intake = open_intake()
+    spool.listen(0)
+    with monkeypatch.context() as killed:
+        killed.setattr(shared[1], "ring", lambda object_id: True)
+        object_id = accept(intake, envelope, recipients=[pacs])
+    spool.listen(0)
+    assert spool.take("pacs", 0) is None
+    open_intake()
+    spool.listen(0)
+    assert spool.take("pacs", 0).entry.object_id == object_id
+    spool.close()
+
+
 def test_a_transport_may_write_by_itself(open_intake, envelope, settings):
     arrival = open_intake().begin(envelope)
     assert os.write(arrival.fileno(), DATA) == len(DATA)

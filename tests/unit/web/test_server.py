@@ -1,8 +1,10 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from atlas_node.errors import AtlasError
 from atlas_node.log import LogStore
 from atlas_node.web import WebServer
+from tests.certificates import certificate
 
 
 @pytest.fixture
@@ -84,3 +87,41 @@ def test_the_viewer_alone_ends_with_a_signal(make_config, tmp_path, free_port, n
         viewer.communicate()
 
     assert (viewer.returncode, rest) == (0, "")
+
+
+def test_over_https_it_serves_and_keeps_its_cookies_there(store, make_config, free_port, tmp_path):
+    paths = certificate(tmp_path, "viewer")
+    tls = f"tls: {{certificate: {paths[0]}, key: {paths[1]}}}"
+    users = "auth: {user: anna, password: sesame}"
+    server = WebServer(make_config(web=f"{{port: {free_port}, {tls}, {users}}}"), store)
+    server.start()
+    try:
+        assert server.url == f"https://127.0.0.1:{free_port}/"
+        trusted = ssl.create_default_context(cafile=paths[0])
+        form = urllib.request.Request(f"{server.url}login", b"name=anna&password=sesame")
+        opener = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=trusted), NotFollowed()
+        )
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            opener.open(form, timeout=10)
+        with answer.value:
+            cookie = answer.value.headers["Set-Cookie"]
+        assert cookie.startswith(f"__Host-atlas_{free_port}=")
+        assert "; Secure" in cookie
+    finally:
+        server.stop()
+
+
+class NotFollowed(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def test_a_certificate_that_cannot_be_used_is_one_line(store, make_config, tmp_path):
+    (tmp_path / "bad.pem").write_text("no certificate")
+    tls = f"tls: {{certificate: {tmp_path}/bad.pem, key: {tmp_path}/none.key}}"
+    server = WebServer(make_config(web=f"{{{tls}}}"), store)
+
+    with pytest.raises(AtlasError, match=r"web\.tls: cannot use certificate and key: ") as it:
+        server.start()
+    assert "\n" not in str(it.value)

@@ -10,13 +10,26 @@ import pytest
 
 from atlas_node.config import Config, Limits, SpoolSettings
 from atlas_node.dimse import AccessList, StorageScp, listen
-from atlas_node.dimse.commitment import CommitmentProvider, CommitmentRelay
+from atlas_node.dimse.commitment import (
+    CommitmentProvider,
+    CommitmentRelay,
+    enquirer,
+    exchange,
+    open_association,
+)
 from atlas_node.spool.commitment import CommitmentStore
 from tests.commitment import Archive, Scanner, free_port
 from tests.spools import FedSpool
 from tests.unit.dimse.conftest import Received
 
 FAST = {"first_delay": 0.1, "max_delay": 0.2}
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks for something new now and then does so without a pause that a test would feel."""
+    for module in (enquirer, exchange, open_association):
+        monkeypatch.setattr(module, "_LOOK_EVERY", 0.02)
 
 
 class RelayingNode:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_node.dimse.status import Answer
+from atlas_node.dimse.transport.acceptor import Traffic
 from atlas_node.dimse.transport.command_set import decode_command_set, number
 from atlas_node.dimse.transport.data_transfer import DataTransfer
 from atlas_node.dimse.transport.fragments import ProtocolError
@@ -88,6 +89,7 @@ class Association:
         self.services = Services()
         self.sent = b""
         self.waiting = 0
+        self.traffic = Traffic(0.0)
         self.dimse = Dimse()
         self._accepted_cx = {
             1: SimpleNamespace(transfer_syntax=[EXPLICIT]),
@@ -170,7 +172,18 @@ def test_however_messages_are_cut_they_are_the_same(objects, data):
     assoc.receive(*in_pdus(data, values))
     assert assoc.services.stored == [(CT_IMAGE_STORAGE, "1.2.3", EXPLICIT, it) for it in objects]
     assert len(assoc.answers()) == len(objects)
+    assert assoc.traffic.objects == len(objects)
     assert not assoc.transfer.is_busy
+
+
+def test_what_comes_in_is_counted_and_only_what_was_stored_as_an_object():
+    assoc = Association()
+    whole = pdv(3, STORE) + pdv(2, b"data")
+    assoc.receive(whole, pdv(3, ECHO))
+    assoc.services.answer = Answer(0xA700, "the spool is full")
+    assoc.receive(whole)
+    assert assoc.traffic.objects == 1
+    assert assoc.traffic.bytes == 2 * len(whole) + len(pdv(3, ECHO))
 
 
 @given(st.lists(st.binary(max_size=80), max_size=4))

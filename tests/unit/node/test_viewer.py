@@ -1,0 +1,61 @@
+import socket
+import subprocess
+import time
+
+import pytest
+
+from atlas_node.config import load_config
+from atlas_node.errors import PeerError
+from atlas_node.model import Envelope
+from atlas_node.node.viewer import viewer_means
+from atlas_node.spool import Entry
+from tests.peers import environment, program
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def config(tmp_path, free_port):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"destinations: [{{name: pacs, ae_title: PACS, host: 127.0.0.1, port: {free_port}}}]\n"
+        "routes: [{match: {calling_ae: MR1}, to: [pacs]}]\n"
+    )
+    return load_config(path, {})
+
+
+def test_it_asks_a_peer(config, free_port, tmp_path):
+    arguments = [program("storescp"), "-aet", "PACS", "-od", tmp_path, str(free_port)]
+    with subprocess.Popen(arguments, env=environment()) as pacs:
+        try:
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", free_port)) == 0:
+                        break
+                time.sleep(0.05)
+            viewer_means(config).echo(config.destinations[0])
+        finally:
+            pacs.terminate()
+
+
+def test_a_peer_that_is_not_there_is_an_error(config):
+    with pytest.raises(PeerError, match="PACS"):
+        viewer_means(config).echo(config.destinations[0])
+
+
+@pytest.mark.parametrize(("calling_ae", "names"), [("MR1", ["pacs"]), ("CT1", [])])
+def test_it_knows_the_routes_of_the_configuration(config, calling_ae, names):
+    envelope = Envelope(1.0, calling_ae, "ATLAS", "192.0.2.7", "1.2", "1.2.3", "1.2.840.10008.1.2")
+    entry = Entry("o1", envelope, 0, 0, ())
+
+    found = viewer_means(config).find_recipients(entry, memoryview(b""))
+    assert [it.destination for it in found if it.destination in ("pacs",)] == names
+
+
+def test_beside_no_node_there_is_nothing_to_reload(config):
+    assert viewer_means(config).reload is None
