@@ -22,7 +22,7 @@ demo: setup  ## run the main job on real input; KEEP=1 leaves it running
 
 test: setup peers lint types imports  ## all checks and all tests; ARGS="-k name" for some
 	@echo "== tests"
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 4 --dist loadfile $(ARGS)
 
 peers:  # the DICOM programs of other projects that the tests talk to
 	@tests/install_peers.sh

@@ -40,9 +40,9 @@ class Viewer:
     store: LogStore
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser, started once for each process of the tests."""
+    """The browser. Until it ends its event loop runs in this thread, which others want free."""
     path = program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
