@@ -83,7 +83,7 @@ class Teller:
         """End after the reports that are being delivered; the rest stays in the store."""
         self._stopping.set()
         self._thread.join(timeout)
-        for thread in self._calls.values():
+        for thread in list(self._calls.values()):
             thread.join(timeout)
 
     def _run(self) -> None:
@@ -114,13 +114,15 @@ class Teller:
         self._calls = {key: it for key, it in self._calls.items() if it.is_alive()}
         for scanner, transactions in due.items():
             if scanner not in self._calls and len(self._calls) < _MOST_CALLS:
-                self._calls[scanner] = threading.Thread(
+                call = threading.Thread(
                     target=self._call,
                     args=(scanner, transactions),
                     name=f"teller-{scanner.ae_title}",
                     daemon=True,
                 )
-                self._calls[scanner].start()
+                call.start()
+                # Only what has been started can be waited for by `stop`.
+                self._calls[scanner] = call
 
     def _expired(self, transaction: Transaction, now: float) -> bool:
         """Whether it is too old to be kept; then it is removed."""

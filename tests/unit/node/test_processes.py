@@ -123,6 +123,6 @@ def test_a_fork_server_that_is_killed_is_started_again_with_all_it_had_forked(tm
         for pid in node.helpers():
             os.kill(pid, signal.SIGKILL)
         node.wait_until(lambda: len(node.workers()) == 4 and not set(before) & set(node.workers()))
-        assert len(send(node.port, [ct_object(1)])) == 1
+        node.wait_until(lambda: len(send(node.port, [ct_object(1)])) == 1)
         assert node.stop() == 0
         assert "Traceback" not in node.said()

@@ -225,10 +225,11 @@ def test_requests_that_come_faster_than_they_are_served_do_not_pile_up(run, capl
     running.wait_until_all_have_ended()
     assert "32 messages were sent without waiting for answers" in caplog.text
     for _ in range(500):
-        if threading.active_count() == before:
+        if threading.active_count() <= before:
             break
         time.sleep(0.01)
-    assert threading.active_count() == before
+    # Threads that earlier tests have left may end meanwhile.
+    assert threading.active_count() <= before
 
 
 def test_a_handler_may_take_longer_than_silence_is_borne(run):
