@@ -52,12 +52,14 @@ _TITLES: dict[Role, str] = {
     "private creator code|owner id|private identification code|recognition code|eigentümer|"
     "private identification|private group|private block|owner name|besitzer|ersteller|"
     "propriétaire|créateur|créateur privé|propietario|creador|creador privado|proprietario|"
+    "creatore|privater ersteller|privater eigentümer|creatore privato|proprietario privato|"
     "プライベートクリエータ|作成者|私有创建者",
     Role.VR: "vr|value representation|value rep|data type|représentation|wertdarstellung|wdst|"
     "datentyp|type de données|tipo de dato|representación|値表現|vr type|format|repr|"
     "représentation de la valeur|representación del valor|rappresentazione",
     Role.VM: "vm|value multiplicity|multiplicity|mult|value mult|multiplizität|multiplicité|"
-    "multiplicidad|molteplicità|値の数|値の多重度|cardinality|value number",
+    "multiplicidad|molteplicità|mv|value multipl|multipl|値の数|値の多重度|cardinality|"
+    "value number",
     Role.TYPE: "type|typ|attribute type|usage|presence|presence of value|requirement|tipo|req|"
     "presence of attribute|タイプ|类型|opt|mandatory|usage type",
     Role.VALUE: "value|values|attribute value|possible values|example|wert|valeur|valor|valore|"
@@ -223,8 +225,11 @@ def columns_of_heading(
     """
     roles = [role_of(cell) or Role.OTHER for cell in cells]
     tags = _tag_column(rows)
+    named = False
     if tags is None and not {Role.TAG, Role.ELEMENT} & set(roles):
         tags = _mixed_column(rows)
+        # The name stands above the tag under its title: no other column holds names.
+        named = tags is not None and tags < len(roles) and roles[tags] is Role.NAME
     if tags is not None and tags < len(roles) and Role.GROUP not in roles:
         if any(tag_in_cell(cell) for cell in cells):
             return None
@@ -244,7 +249,7 @@ def columns_of_heading(
         return Columns(tuple(_with_vr(_settled(roles), rows)), lefts)
     if not _is_heading(roles):
         return None
-    return Columns(tuple(_with_vr(_settled(roles), rows)), lefts)
+    return Columns(tuple(_with_vr(_settled(roles, named=named), rows)), lefts)
 
 
 def columns_of_line(segments: Sequence[tuple[str, float]]) -> Columns | None:
@@ -352,14 +357,14 @@ def _is_heading(roles: Sequence[Role]) -> bool:
     return has_tag and len(set(roles) - {Role.OTHER}) >= 2
 
 
-def _settled(roles: list[Role]) -> list[Role]:
+def _settled(roles: list[Role], *, named: bool = False) -> list[Role]:
     """Resolve the titles that mean one thing beside some columns and another beside others."""
     if Role.GROUP in roles and Role.ELEMENT not in roles and Role.TAG in roles:
         roles[roles.index(Role.GROUP)] = Role.OTHER
     if Role.ELEMENT in roles and Role.TAG in roles and Role.GROUP not in roles:
         at = roles.index(Role.ELEMENT)
         roles[at] = Role.OTHER if Role.NAME in roles else Role.NAME
-    if Role.NAME not in roles and Role.DESCRIPTION in roles:
+    if Role.NAME not in roles and Role.DESCRIPTION in roles and not named:
         roles[roles.index(Role.DESCRIPTION)] = Role.NAME
     return [Role.OTHER if role in roles[:at] else role for at, role in enumerate(roles)]
 

@@ -10,7 +10,8 @@ from atlas_scraper.known_creators import is_known, is_unmistakable, mended
 
 _LABEL = (
     r"(?:private[sn]?\s+(?:creator|owner|group|gruppe|groupe|grupo|gruppo|block|creators|section|"
-    r"attribute|attributes|element|elements|data|tags|tag|attribut\w*|datenelement\w*|element\w*)\b"
+    r"attribute|attributes|element|elements|data|tags|tag|module|attribut\w*|datenelement\w*|"
+    r"element\w*)\b"
     r"|(?:groupe|cr\u00e9ateur|attributs?|\u00e9l\u00e9ments?)\s+priv\u00e9\w*"
     r"|(?:creador|grupo|atributos?|elementos?)\s+privado\w*"
     r"|\u30d7\u30e9\u30a4\u30d9\u30fc\u30c8(?:\u30af\u30ea\u30a8\u30fc\u30bf|\u30bf\u30b0|\u5c5e\u6027)?"
@@ -18,8 +19,39 @@ _LABEL = (
     r"(?:\s+(?:identification|identifier|indentification|id|code|name|data|element|elements|"
     r"group|groups|attribute|attributes|tag|tags|number|value|for|of|by|from|under|with|block|"
     r"module|the|private|creator|owner|von|f\u00fcr|der|de|du|para|is|are|used|defined|called|"
-    r"named|uses|used\s+is)\b)*"
+    r"named|uses|has|set|to|used\s+is)\b)*"
 )
+# What names a creator by a colon or an equals sign behind it, wherever it stands in a line.
+_NAMING = re.compile(
+    r"^.*\b(?P<what>creator|owner|private\s+identification|implementer|eigent\u00fcmer|ersteller|besitzer|"
+    r"cr\u00e9ateur(?:\s+priv\u00e9)?|propri\u00e9taire|creador(?:\s+privado)?|propietario|"
+    r"creatore(?:\s+privato)?|proprietario)"
+    r"(?P<kind>(?:\s+(?:identification|identifier|data|element|id|code|name))*)"
+    r"\s*[:=]\s*(?P<rest>\S.*)",
+    re.I,
+)
+# What no creator begins with: a group's number, with the word before it or without.
+_GROUP_FIRST = re.compile(
+    r"^(?:(?:group|gruppe|groupe|grupo|gruppo)\b\W*(?:0x)?[0-9A-F]{4}h?\b|"
+    r"(?:0x)?[0-9A-F]{3}[13579BDF]h?(?=[\s,;:)]|$))[\s,;:=)\u2013-]*",
+    re.I,
+)
+_GROUP_AND_CREATOR = re.compile(
+    r"^(?:group|gruppe|groupe|grupo|gruppo)\s+(?:0x)?[0-9A-F]{3}[13579BDF]h?\s*[:,(\u2013-]\s*"
+    r"(?P<creator>[^()]+)\)?$",
+    re.I,
+)
+_NOTE = re.compile(r"^(?:the\s+)?(?:private\w*|privat\w*)?\s*[^\W\d]+(?:\s\w+)?\s*[:=]", re.I)
+_ABOUT_CREATORS = re.compile(
+    r"\b(?:reserve\w*|identif\w*|creators?|owner|block|unused|text|string|"
+    r"number|list|[0-9A-F]{4})\b",
+    re.I,
+)
+_VALUE = re.compile(r"^(?:value|always|set\s+to|wert|valeur|valor|valore)\s*[:=]\s*", re.I)
+_PIECE = re.compile(r"(?=[^_]*_)[A-Z0-9_]+")
+_TAG = re.compile(r"[(\[]\s*[0-9A-F]{4}\s*,\s*[0-9A-FX]{4}\s*[)\]]", re.I)
+_VERB = re.compile(r"\b(?:is|are|has|uses|used|set|shall|named|called)\b", re.I)
+_COMPANY = re.compile(r"\b(?:co|inc|ltd|corp|llc|gmbh|s\.a|b\.v)\.$", re.I)
 _IS_LABEL = re.compile(
     rf"^[>\s]*{_LABEL}\b|\bcreator\s*(?:id|code|identification)?\b|\bowner\s+(?:code|id)\b", re.I
 )
@@ -29,6 +61,9 @@ _LABELLED = re.compile(
 _LABELS = re.compile(
     r"\b(?=private|groupe|cr\u00e9ateur|attribut|creador|grupo|shadow|owner|creator|recog)|(?=\u30d7\u30e9)",
     re.I,
+)
+_PRIVATE_WORD = re.compile(
+    r"\bprivat\w*\b|\bpriv\u00e9\w*|\bshadow\b|\u30d7\u30e9\u30a4\u30d9\u30fc\u30c8", re.I
 )
 _PRIVATE = re.compile(
     r"\bprivat\w*\b|\bpriv\u00e9\w*|\bshadow\b|\bcreator\b|\bowner\b|\brecognition\b|"
@@ -65,6 +100,7 @@ _STOP = frozenset(
     {"identification", "identifier", "definition", "description", "attributes", "elements"}
     | {"data", "value", "zero", "length", "matched", "returned", "none", "yes", "no", "n/a"}
     | {"optional", "required", "always", "module", "group", "type", "tag", "name"}
+    | {"continued", "cont", "cont.", "cont'd", "fortsetzung"}
 )
 _REMARK = re.compile(
     r"\b(?:is|are|the|of|used|see|by|from|if|set|present|generated|always|zero|length|copied|"
@@ -72,7 +108,7 @@ _REMARK = re.compile(
     re.I,
 )
 _GROUP_NAMED = re.compile(
-    r"\b(?:group|gruppe|groupe|grupo|gruppo)\b\D{0,12}?(?:0x)?(?P<group>[0-9A-F]{3}[13579BDF])\b",
+    r"\b(?:group|gruppe|groupe|grupo|gruppo)\b\D{0,12}?(?:0x)?(?P<group>[0-9A-F]{3}[13579BDF])h?\b",
     re.I,
 )
 _NUMBERED_WORDS = re.compile(r"[A-Z]\w*(?: [A-Z]\w*)+ \d{2,4}")
@@ -112,13 +148,27 @@ def is_creator(text: str) -> bool:
 def creator_of_line(text: str) -> str | None:
     """Give the creator that a heading, caption or single cell names; None when it names none.
 
-    It stands behind a label ("Private Creator: X", "Private Attributes of X"), in quotes or
-    parentheses, before "private attributes", or alone where the dictionary knows it.
+    It stands behind a label ("Private Creator: X", "Private Attributes of X", "owner: X"; the last
+    of several), behind a group ("Group 0019: X"), in quotes or parentheses, before "private
+    attributes", or alone where the dictionary knows it.
     """
     text = _CAPTION.sub("", _NUMBER.sub("", text.replace("\t", " ").strip())).strip(" :-\u2013")
     if is_unmistakable(text):
         return text
-    if not _PRIVATE.search(text) or len(text) > _LONGEST_HEADING:
+    if len(text) > _LONGEST_HEADING:
+        return None
+    text = " ".join(_TAG.sub(" ", text).split())
+    if named := _named(text):
+        return named
+    grouped = _GROUP_AND_CREATOR.match(text)
+    if grouped:
+        # "Group 0019: IMAGE PARAMETERS" has the form of a creator too.
+        creator = mended(grouped["creator"].strip(_QUOTES))
+        odd = re.search(r"[\d_]", creator) or " - " in creator
+        words = len(creator.split()) > 1
+        if (is_known(creator) and words) or (odd and is_creator(creator)):
+            return creator
+    if not _PRIVATE.search(text):
         return None
     for label in _LABELS.finditer(text):
         labelled = _LABELLED.match(text, label.start())
@@ -126,20 +176,91 @@ def creator_of_line(text: str) -> str | None:
             continue
         rest = labelled["rest"].strip()
         marked = bool(labelled["mark"].strip(" -\u2013"))
-        closed = re.split(r"[)\]\"\u201d]", rest)[0] if marked else rest
-        candidate = mended(closed.strip(_QUOTES))
-        if candidate.endswith(".") and closed == rest and not is_known(candidate):
-            candidate = candidate.rstrip(".")
+        candidate = _candidate(rest, text[: labelled.start("rest")], marked=marked)
         if is_known(candidate) or (
             may_be_creator(candidate)
             and (is_creator(candidate) or (marked and is_one_name(candidate)))
         ):
             return candidate
     for quoted in _QUOTED.finditer(text):
-        if is_creator(quoted["creator"]):
-            return mended(quoted["creator"].strip())
+        candidate = _candidate(quoted["creator"], "", marked=True)
+        if is_creator(candidate):
+            return candidate
     before = _BEFORE.match(text)
     return before["creator"] if before and is_creator(before["creator"]) else None
+
+
+def creator_of_note(text: str) -> str | None:
+    """Give the creator that the note of an element begins with: "Private creator: X. Optional"."""
+    first = re.split(r"[.;]\s", text.strip())[0]
+    creator = _named(first) if _NOTE.match(first) else None
+    sure = creator is not None and (is_creator(creator) or _PRIVATE_WORD.search(first))
+    return creator if sure else None
+
+
+def unmarked_creator(text: str) -> str | None:
+    """Give a text of a creator row that may be the creator by its place alone, no remark."""
+    candidate = _candidate(_VALUE.sub("", text.strip(" ,;")), "", marked=True)
+    plain = may_be_creator(candidate) and is_one_name(candidate) and len(candidate) > 2
+    if not plain or candidate.upper() in _CODES or _ABOUT_CREATORS.search(candidate):
+        return None
+    return candidate
+
+
+def unbroken(text: str) -> str:
+    """Give an identifier that a narrow cell broke, "KRONOS_AC Q_V2"; else the text.
+
+    No creator that is known has a space between two words with an underscore.
+    """
+    parts = text.split()
+    broken = len(parts) == 2 and all(_PIECE.fullmatch(part) for part in parts)
+    return "".join(parts) if broken and not is_known(text) else text
+
+
+def _named(text: str) -> str | None:
+    """Give the creator behind the last "Creator:", "owner =" or the like of a line.
+
+    "Owner: Quality Management" names the owner of a document: a line that says nothing of private
+    elements must have a creator beyond doubt, or a title such as "Owner ID" that only they have.
+    """
+    naming = _NAMING.match(text)
+    if naming is None:
+        return None
+    candidate = _candidate(naming["rest"], text[: naming.start("rest")], marked=True)
+    private = _PRIVATE_WORD.search(text) is not None
+    # "Copyright owner", "Patient creator": another thing's.
+    if not private and text[: naming.start("what")].strip(" (").casefold() not in ("", "the"):
+        return None
+    if is_creator(candidate):
+        return candidate
+    titled = private or (naming["kind"] and naming["what"].casefold() != "implementer")
+    return candidate if titled and may_be_creator(candidate) and is_one_name(candidate) else None
+
+
+def _candidate(text: str, before: str, *, marked: bool) -> str:
+    """Give what may be a creator of the words behind a label: no label, no group, no full stop.
+
+    A dot ends a sentence where a verb stands before the creator; elsewhere it is the creator's
+    own, unless the creator is known without it.
+    """
+    rest = text.strip()
+    if marked:
+        rest = rest.lstrip(_QUOTES + "([")
+    while True:
+        bare = _GROUP_FIRST.sub("", rest)
+        label = _LABELLED.match(bare)
+        bare = label["rest"].strip() if label else bare
+        if bare == rest or not bare:
+            break
+        rest, marked = bare, marked or label is not None
+    closed = re.split(r"[)\]\"\u201d]", rest)[0] if marked else rest
+    candidate = mended(closed.strip(_QUOTES))
+    if not candidate.endswith(".") or is_known(candidate):
+        return "" if is_label(candidate) or _GROUP_FIRST.fullmatch(candidate) else candidate
+    short = candidate.removesuffix(".")
+    sentence = _VERB.search(before) is not None and not _COMPANY.search(candidate)
+    dotted = short.endswith(".") or is_known(short) or _IDENTIFIER.fullmatch(short)
+    return short if sentence or dotted else candidate
 
 
 def creator_in(text: str) -> str | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from atlas_scraper.creator_names import (
     creator_in,
     creator_of_line,
+    creator_of_note,
     group_of_line,
     is_caption,
     is_creator,
@@ -22,6 +23,8 @@ from atlas_scraper.creator_names import (
     is_one_name,
     may_be_creator,
     section_depth,
+    unbroken,
+    unmarked_creator,
 )
 from atlas_scraper.doubts import Doubt
 from atlas_scraper.known_creators import mended
@@ -58,6 +61,15 @@ def creator_of_row(fields: Fields) -> str | None:
     return None
 
 
+def unmarked_creator_of_row(fields: Fields) -> str | None:
+    """Give the one text beside the title "Private Creator" that may be the creator."""
+    if not is_label(fields.name):
+        return None
+    texts = {t for t in (fields.value, fields.creator, fields.description, fields.usage) if t}
+    creators = [creator for text in texts if (creator := unmarked_creator(text))]
+    return creators[0] if len(creators) == 1 else None
+
+
 _NEXT_LINE = 2.0
 _NUMBERED = re.compile(r"^\S*\d\S*\s+")
 
@@ -68,6 +80,7 @@ class _Declared:
     block: int | None
     table: int
     letters: str = ""
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(slots=True)
@@ -119,6 +132,9 @@ class CreatorScope:
     def declare(self, fields: Fields) -> str | None:
         """Take note of a creator row; give the creator, None when the row names none."""
         creator = creator_of_row(fields)
+        doubts: tuple[Doubt, ...] = ()
+        if creator is None and (creator := unmarked_creator_of_row(fields)):
+            doubts = (Doubt.CREATOR_PLAIN,)
         self._leave_items(fields.depth)
         offset = fields.tag.offset
         rows = self._rows.setdefault((fields.depth, fields.tag.group), [])
@@ -128,7 +144,7 @@ class CreatorScope:
             for row in rows
             if (row.letters != letters if offset is None else row.block not in (offset, None))
         ]
-        rows.append(_Declared(creator, offset, self._table, letters))
+        rows.append(_Declared(creator, offset, self._table, letters, doubts))
         if creator is not None and offset is not None:
             self._blocks.setdefault((fields.tag.group, offset), set()).add(creator)
         return creator
@@ -138,7 +154,11 @@ class CreatorScope:
         if fields.tag.creator:
             return fields.tag.creator, []
         if may_be_creator(fields.creator) or is_creator(fields.creator):
-            return mended(fields.creator), []
+            creator = mended(fields.creator)
+            whole = unbroken(creator)
+            return whole, [] if whole == creator else [Doubt.CREATOR_BROKEN]
+        if noted := creator_of_note(fields.description):
+            return noted, [Doubt.CREATOR_IN_NOTE]
         self._leave_items(fields.depth)
         declared, doubts = self._declared(fields.tag, fields.depth)
         if declared is not None and (declared.table == self._table or not self._heading):
@@ -195,5 +215,6 @@ class CreatorScope:
             named = [row for row in rows if row.creator is not None]
             if named:
                 open_ = not tag.block and len({row.creator for row in rows}) > 1
-                return named[-1], [Doubt.SEVERAL_CREATORS] if open_ else []
+                several = [Doubt.SEVERAL_CREATORS] if open_ else []
+                return named[-1], [*named[-1].doubts, *several]
         return None, []

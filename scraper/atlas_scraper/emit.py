@@ -15,6 +15,8 @@ from atlas_scraper.layouts.fields import Fields
 from atlas_scraper.representation import read_vm, read_vr
 
 _CERTAIN = 0.99
+# Status codes such as A700, B007 and C001 (PS3.7 annex C) look like groups from here on.
+_FIRST_GROUP_OF_CODES = 0xA000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def element(
     tag = fields.tag
     if tag.offset is None or tag.in_no_block:
         return "an element number outside the blocks 10 to FF (PS3.5 7.8.1)"
+    if tag.group >= _FIRST_GROUP_OF_CODES and creator is None and not fields.vr:
+        return "a status code or another number, with neither VR nor creator beside it"
     vr, vr_problem = read_vr(fields.vr)
     vm, vm_problem = read_vm(fields.vm)
     found = {

@@ -27,7 +27,9 @@ _CANDIDATE = re.compile(
     r"(?:0x|\$)?[0-9A-FOLI]{3}[13579BDFLI]h?[\s,:;./|()-]{0,4}(?:0x|\$)?"
     r"(?:[0-9A-FOLI]{2}|([XYNZPMKUW*#?_-])\1)[\s-]?"
     r"(?:[0-9A-FOLI]{2}|([XYNZPMKUW*#?_-])\2)h?(?!\w)"
-    r"|\(\s*[0-9A-FOLI]{3}[13579BDFLI]\s*,[^()]{2,70},\s*[0-9A-FXOLI]{2,4}\s*\)",
+    r"|\(\s*[0-9A-FOLI]{3}[13579BDFLI]\s*,[^()]{2,70},\s*[0-9A-FXOLI]{2,4}\s*\)"
+    # Divided over two lines of a narrow column, with the other cells of the first one between.
+    r"|\([0-9A-F]{3}[13579BDF],\s[^()]{0,200}?\b(?:[0-9A-F]{2}|XX|NN|YY|ZZ)[0-9A-F]{2}\)",
     re.IGNORECASE,
 )
 # A line of titles, among the last ones of a page, whose rows begin on the next page.
@@ -35,8 +37,15 @@ _TITLES = re.compile(r"\D{0,80}\btag\b\D{0,80}", re.IGNORECASE)
 _OTHER_TITLE = re.compile(r"\b(?:vr|vm|name|type|description)\b", re.IGNORECASE)
 _ROW = re.compile(r"[0-9A-F]{4}\s?,\s?[0-9A-FX]{4}", re.IGNORECASE)
 _LAST_LINES = 6
-_ODD_GROUP = re.compile(r"(?<!\w)(?:0x)?[0-9A-F]{3}[13579BDF](?!\w)", re.IGNORECASE)
+_ODD_GROUP = re.compile(r"(?<!\w)(?:0x)?[0-9A-F]{3}[13579BDF]h?(?!\w)", re.IGNORECASE)
 _GROUP_TITLE = re.compile(r"\b(?:group|grp|gruppe|groupe|grupo|gruppo)\b", re.IGNORECASE)
+# A page is an image when it has less text than this, a stamp or a page number, and images that
+# take this share of it.
+_FEW_LETTERS = 100
+_MOST_OF_PAGE = 0.5
+_DEEPEST = 3
+# Text may rise by this much of its length and still stand upright, as on a page scanned askew.
+_MOST_RISE = 0.1
 # After this many pages a document is opened anew: both libraries keep every object they have met.
 _PAGES_PER_OPENING = 64
 
@@ -69,7 +78,7 @@ class Turn:
     Parameters
     ----------
     degrees : int
-        90 or 270, clockwise.
+        90, 180 or 270, clockwise.
     width, height : float
         Its size in points once turned.
     """
@@ -83,6 +92,8 @@ class Turn:
         x0, top, x1, bottom = box
         if self.degrees == 90:
             return top, self.width - x1, bottom, self.width - x0
+        if self.degrees == 180:
+            return self.width - x1, self.height - bottom, self.width - x0, self.height - top
         return self.height - bottom, x0, self.height - top, x1
 
 
@@ -100,9 +111,11 @@ class Page:
         Upright words; empty on a page without a candidate.
     plumbed : pdfplumber.page.Page or None
         The page with its ruling, valid until the next page is asked for; None on a page without
-        a candidate. One whose text runs up or down is turned first.
+        a candidate. One whose text runs up, down or upside down is turned first.
     turn : Turn or None
         How the page was turned, which its places follow; None when it was not.
+    image : bool
+        An image takes the page and there is hardly any text: it was scanned.
     """
 
     number: int
@@ -111,6 +124,7 @@ class Page:
     words: tuple[Word, ...] = ()
     plumbed: "PlumberPage | None" = None
     turn: Turn | None = None
+    image: bool = False
 
 
 def require_libraries() -> None:
@@ -149,10 +163,11 @@ def read_pages(path: Path) -> Iterator[Page]:
     Raises
     ------
     UnreadableDocumentError
-        The file is missing, no PDF, encrypted, broken, or holds scanned images and no text.
+        The file is missing, no PDF, encrypted or broken, has no text, or most of its pages are
+        scanned images; the last two are known after the last page.
     """
     require_libraries()
-    blank = True
+    blank, images = True, 0
     with _Text(path) as texts, _Plumbing(path) as plumbing:
         count = len(texts)
         ahead: str | None = None
@@ -164,7 +179,9 @@ def read_pages(path: Path) -> Iterator[Page]:
                 ahead = texts.page(index + 1)
                 candidate = has_candidate(ahead)
             if not candidate:
-                yield Page(index + 1, count, text)
+                image = len(text.strip()) < _FEW_LETTERS and texts.is_image(index)
+                images += image
+                yield Page(index + 1, count, text, image=image)
                 continue
             plumbed = plumbing.page(index)
             try:
@@ -179,6 +196,10 @@ def read_pages(path: Path) -> Iterator[Page]:
     if blank:
         raise UnreadableDocumentError(
             f"no text on {count} pages (scanned images?): it needs character recognition first"
+        )
+    if 2 * images > count:
+        raise UnreadableDocumentError(
+            f"{images} of {count} pages are images: they need character recognition first"
         )
 
 
@@ -233,6 +254,23 @@ class _Text:
         page.close()
         return plain(found.replace("\r\n", "\n").replace("\ufffe", "\u00ad"))
 
+    def is_image(self, index: int) -> bool:
+        """Whether images take most of the page that was read last."""
+        import pypdfium2  # noqa: PLC0415
+        from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE  # noqa: PLC0415
+
+        try:
+            page = self._document[index]
+            width, height = page.get_size()
+            area = 0.0
+            for image in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE], max_depth=_DEEPEST):
+                left, bottom, right, top = image.get_bounds()
+                area += max(0.0, right - left) * max(0.0, top - bottom)
+            page.close()
+        except pypdfium2.PdfiumError:
+            return False
+        return area > _MOST_OF_PAGE * float(width) * float(height)
+
 
 class _Plumbing:
     """Pages through pdfplumber, opened when the first one is wanted."""
@@ -272,11 +310,11 @@ class _Plumbing:
         return page
 
     def turned(self, page: Any) -> tuple[Any, Turn]:
-        """Give a page whose text runs up or down, turned so that it stands upright."""
+        """Give a page whose text does not stand upright, turned so that most of it does."""
         from pdfplumber.page import Page as PlumberPage  # noqa: PLC0415
 
-        upwards = sum(char["matrix"][1] > 0 for char in page.chars)
-        degrees = 90 if 2 * upwards > len(page.chars) else 270
+        ways = Counter(_direction(char["matrix"]) for char in page.chars)
+        degrees = max((90, 180, 270), key=lambda way: ways[way])
         # pdfminer turns the text by the one, pdfplumber sizes the page by the other.
         page.page_obj.rotate = (page.page_obj.rotate + degrees) % 360
         page.page_obj.attrs = {**page.page_obj.attrs, "Rotate": page.page_obj.rotate}
@@ -299,7 +337,21 @@ def _cause(message: str) -> str:
 
 
 def _is_upright(item: dict[str, Any]) -> bool:
-    return item["object_type"] != "char" or bool(item["upright"])
+    return item["object_type"] != "char" or _direction(item["matrix"]) == 0
+
+
+def _direction(matrix: tuple[float, ...]) -> int | None:
+    """Give by how much to turn text, clockwise, so that it stands upright.
+
+    It is 0 for upright text, and None for text askew, such as a watermark. The way of the line
+    decides, so that a slanted letter stands upright, too.
+    """
+    along, up = matrix[0], matrix[1]
+    if abs(up) <= _MOST_RISE * abs(along):
+        return 0 if along > 0 else 180
+    if abs(along) <= _MOST_RISE * abs(up):
+        return 90 if up > 0 else 270
+    return None
 
 
 def _words(page: "PlumberPage") -> tuple[Word, ...]:

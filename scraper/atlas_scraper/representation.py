@@ -94,6 +94,9 @@ def read_vr(text: str) -> tuple[str | None, str | None]:
         return None, None
     if _VR.fullmatch(text.upper()):
         return text.upper(), None
+    # A cell too narrow for two letters, or a space that kerning made: "D S".
+    if re.fullmatch(r"[A-Z]\s[A-Z]", text) and _VR.fullmatch(text[0] + text[2]):
+        return text[0] + text[2], None
     named = _NAMED.fullmatch(text)
     vr = _VR_OF_NAME.get(compact(named[2])) if named else None
     if named and vr and vr == (named[1] or named[3] or vr):

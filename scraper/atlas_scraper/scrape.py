@@ -25,7 +25,8 @@ from atlas_scraper.doubts import Doubt
 from atlas_scraper.emit import Element, Place, element
 from atlas_scraper.grids import Grid, GridRow
 from atlas_scraper.layouts import Fields, Unreadable, of_columns, running_text, text_line
-from atlas_scraper.lines import Box, Line
+from atlas_scraper.layouts.fields import vr_before_name
+from atlas_scraper.lines import Box, Line, line_of
 from atlas_scraper.pages import Page, Turn, read_pages
 from atlas_scraper.tables import lay_out
 from atlas_scraper.tags import find_tags, is_element
@@ -102,6 +103,7 @@ class _DocumentReader:
     source: str
     scope: CreatorScope = field(default_factory=CreatorScope)
     columns: Columns | None = None
+    captions: tuple[Line, ...] = ()
     ended: bool = False
     turn: Turn | None = None
     above: tuple[str | None, ...] = ()
@@ -114,12 +116,15 @@ class _DocumentReader:
 
     def page(self, page: Page) -> Iterator[Element | Reject]:
         self.number, self.table, self.on_table = page.number, 0, False
-        self.turn = page.turn
+        self.turn, self.captions = page.turn, ()
         items = lay_out(page, self._frame())
         if page.plumbed is not None and not any(_private_tag(text) for text in _texts(items)):
             hidden = next((line for line in page.text.split("\n") if _private_tag(line)), None)
             if hidden is not None:
                 self._reject("a tag in text that does not stand upright", hidden, (0, 0, 0, 0))
+        if page.image:
+            text = " ".join(page.text.split())
+            self._reject("an image of a page: it needs character recognition", text, (0, 0, 0, 0))
         for index, item in enumerate(items):
             if isinstance(item, Grid):
                 self._grid(item)
@@ -141,6 +146,8 @@ class _DocumentReader:
     # Tables
 
     def _grid(self, grid: Grid) -> None:
+        if self.captions:
+            self.scope.line(max(self.captions, key=lambda line: _overlap(line.box, grid.box)))
         for part in _halves(grid):
             self.table += 1
             self.on_table = True
@@ -179,7 +186,7 @@ class _DocumentReader:
         if Role.ELEMENT in cells and not {Role.GROUP, Role.TAG} & set(cells):
             cells[Role.GROUP] = self.scope.group
             doubts.append(Doubt.GROUP_FROM_HEADING)
-        found = layout(cells)
+        found = layout(cells if columns.headed else vr_before_name(cells))
         if isinstance(found, Unreadable):
             self._reject(found.reason, " | ".join(row.texts), row.box)
         elif found is not None:
@@ -213,8 +220,7 @@ class _DocumentReader:
             row.creator = creator
             row.doubts.remove(Doubt.NO_CREATOR)
             row.doubts.append(Doubt.CREATOR_FROM_HEADING)
-        self._end_table()
-        self.ended, self.on_table = True, False
+        self._end_section()
         return True
 
     # Lines
@@ -226,10 +232,12 @@ class _DocumentReader:
             self.table += 1
             self.on_table = True
             self._begin(heading)
+        elif captions := _captions(line):
+            self.captions = captions
+            self._end_section()
         elif self.scope.line(line):
-            self._end_table()
-            self.ended = True
-            self.on_table = False
+            self.captions = ()
+            self._end_section()
         elif laid_out:
             self._next_line(line)
 
@@ -265,6 +273,10 @@ class _DocumentReader:
             row.place = replace(row.place, box=box)
 
     # Rows
+
+    def _end_section(self) -> None:
+        self._end_table()
+        self.ended, self.on_table = True, False
 
     def _end_table(self) -> None:
         self._settle()
@@ -354,6 +366,25 @@ class _DocumentReader:
 def _rejected(place: Place, reason: str, text: str) -> Reject:
     text = text.replace("\t", "  ")
     return Reject(place.source, place.page, place.table, place.box, reason, text)
+
+
+def _captions(line: Line) -> tuple[Line, ...]:
+    """Give the captions of tables that stand side by side, where a line is nothing else."""
+    lefts = [left for _, left in line.segments()] if line.words else []
+    if len(lefts) < 2:
+        return ()
+    ends = [*lefts[1:], float("inf")]
+    parts = [
+        line_of([w for w in line.words if left <= w.x0 < end], emphasised=line.emphasised)
+        for left, end in zip(lefts, ends, strict=True)
+    ]
+    named = all(creator_of_line(part.text) is not None for part in parts)
+    return tuple(parts) if named or all(is_caption(part.text) for part in parts) else ()
+
+
+def _overlap(caption: Box, table: Box) -> float:
+    """Give the width of a table that its caption stands over; less than 0 beside it."""
+    return min(caption[2], table[2]) - max(caption[0], table[0])
 
 
 def _texts(items: Sequence[Line | Grid]) -> Iterator[str]:

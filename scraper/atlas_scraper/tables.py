@@ -13,6 +13,7 @@ from atlas_scraper.columns import Role, role_of
 from atlas_scraper.grids import Grid, GridRow
 from atlas_scraper.lines import Box, Line, lines_of
 from atlas_scraper.pages import Page, Word, body_font
+from atlas_scraper.split_tags import joined
 from atlas_scraper.tags import find_tags, is_element, is_group, tag_in_cell
 from atlas_scraper.text import join_lines
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pdfplumber.table import Table
 
 _LONG_RULE = 100.0
+_FEWEST_TITLES = 2
 
 
 def lay_out(page: Page, before: text_tables.Frame | None = None) -> list[Line | Grid]:
@@ -40,7 +42,7 @@ def lay_out(page: Page, before: text_tables.Frame | None = None) -> list[Line | 
     found = (_grid(table, chars) for table in page.plumbed.find_tables())
     grids = [grid for grid in found if grid is not None]
     grids = [g for g in grids if not any(o is not g and _inside(o.box, g.box) for o in grids)]
-    outside = [w for w in page.words if not any(_holds(g.box, w) for g in grids)]
+    outside = joined([w for w in page.words if not any(_holds(g.box, w) for g in grids)])
     lines = lines_of(outside, body_font(page.words))
     tables, rest = text_tables.find(lines, _rules(page.plumbed), before)
     items: list[Line | Grid] = [*grids, *tables, *rest]
@@ -107,7 +109,32 @@ def _grid(table: "Table", chars: _Chars) -> Grid | None:
         return Grid(rows, table.bbox, _lefts(table))
     if not tagged or (apart == 0 and _columns_merge(rows)):
         return None
-    return Grid(rows, table.bbox, _lefts(table))
+    return _records_upright(Grid(rows, table.bbox, _lefts(table)))
+
+
+def _records_upright(grid: Grid) -> Grid:
+    """Give a table for one element, titles at the left and values beside them, as a row of cells.
+
+    Its first column must hold titles alone, different ones, that of the tag among them.
+    """
+    texts = [row.texts for row in grid.rows]
+    if len(texts[0]) != 2 or any(not title.strip() for title, _ in texts):
+        return grid
+    roles = [role_of(title) for title, _ in texts]
+    if None in roles or len(set(roles)) < len(roles) or len(roles) < _FEWEST_TITLES:
+        return grid
+    at = roles.index(Role.TAG) if Role.TAG in roles else None
+    if at is None or tag_in_cell(texts[at][1]) is None:
+        return grid
+    first = grid.rows[0].box
+    return Grid(
+        (
+            GridRow(tuple(title for title, _ in texts), first),
+            GridRow(tuple(value for _, value in texts), grid.box),
+        ),
+        grid.box,
+        tuple(grid.lefts[0] + index for index in range(len(texts))),
+    )
 
 
 def _has_element_column(rows: tuple[GridRow, ...]) -> bool:

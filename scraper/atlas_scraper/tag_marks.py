@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from atlas_scraper.columns import columns_of_line
-from atlas_scraper.creator_names import creator_of_line, is_caption, is_label, section_depth
+from atlas_scraper.creator_names import (
+    creator_of_line,
+    group_of_line,
+    is_caption,
+    is_label,
+    section_depth,
+)
 from atlas_scraper.lines import Line
 from atlas_scraper.pages import Word
 from atlas_scraper.tags import find_tags, is_certain_tag, tag_in_cell, tag_in_cells
@@ -131,4 +137,5 @@ def is_banner(line: Line, tag: Mark) -> bool:
     text = line.text.replace("\t", " ").strip()
     if creator_of_line(text) is None:
         return False
-    return is_label(text) or not common(tag, (line.box[0], line.box[2])) > 0
+    labelled = is_label(text) or group_of_line(text)
+    return bool(labelled) or not common(tag, (line.box[0], line.box[2])) > 0

@@ -37,12 +37,14 @@ _OWNER_TAG = re.compile(
     rf"\s*[{_QUOTES}]?\s*\)"
 )
 _YEARS = re.compile(r"(?:19|20)\d\d,\s(?:19|20)\d\d")
+# "C001-C003" is a range of codes, not a group and an element.
+_RANGE = re.compile(r"([0-9A-F]{3})[0-9A-F]\s*-\s*\1[0-9A-F](?!\w)", re.IGNORECASE)
 _GROUP_CELL = re.compile(rf"[(\[]?\s*{_GROUP}\s*,?\s*[)\]]?")
 _ELEMENT_CELL = re.compile(rf"[(\[]?\s*,?\s*{_ELEMENT}\s*[)\]]?")
 _OFFSET_CELL = re.compile(rf"(?:0x)?(?P<element>{_HEX}{{2}})[hH]?")
 _NESTING = re.compile(r"^[>\u203a\u00bb\s]+")
 # Footnotes and marks that a cell may hold beside its tag.
-_MARKS = re.compile(r"[\s.*\[\]\u2020\u2021\u00a7\u00b9\u00b2\u00b3#+:;-]*(?:\d{1,2}\)?)?")
+_MARKS = re.compile(r"[\s.*\[\]\u2020\u2021\u00a7\u00b9\u00b2\u00b3#+:;-]*(?:\(?\d{1,2}\)?)?")
 
 # PS3.5 7.8.1: these odd groups may not be used, and a block number is 10 to FF.
 _FORBIDDEN_GROUPS = frozenset({0x0001, 0x0003, 0x0005, 0x0007, 0xFFFF})
@@ -127,7 +129,7 @@ def tag_in_cell(text: str) -> Tag | None:
     if len(found) == 1:
         before, after = text[: found[0].start], text[found[0].end :]
         return found[0].tag if not before.strip(" .*[]") and _MARKS.fullmatch(after) else None
-    cell = _CELL.fullmatch(text.strip(" .*")) if not found else None
+    cell = _CELL.fullmatch(text.strip(" .*")) if not found and not _RANGE.match(text) else None
     tag = _tag(cell["group"], cell["element"]) if cell else None
     # "Cell food" is no tag: where letters stand for digits, some digits must be written.
     return None if tag is None or (tag.repaired and not re.search(r"\d", text)) else tag

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from atlas_scraper.grids import GridRow
 from atlas_scraper.lines import Box, Line
-from atlas_scraper.tag_marks import MOST_LINES_OF_A_ROW, Mark, is_banner, is_break
+from atlas_scraper.tag_marks import MOST_LINES_OF_A_ROW, Mark, common, is_banner, is_break
 from atlas_scraper.tags import find_tags
 from atlas_scraper.text import join_lines
 from atlas_scraper.text_columns import Column, cells_of, divided, fitting
@@ -26,7 +26,7 @@ def lines_below(
     for index in range(last + 1, min(last + MOST_LINES_OF_A_ROW, len(lines))):
         before, line = lines[index - 1], lines[index]
         height = before.box[3] - before.box[1]
-        if index in taken or is_break(line) or is_banner(line, mark) or list(find_tags(line.text)):
+        if index in taken or is_break(line) or is_banner(line, mark) or _has_tag_at(line, mark):
             break
         if line.box[1] - before.box[3] > _NEXT_LINE * height or line.style != lines[last].style:
             break
@@ -34,6 +34,14 @@ def lines_below(
             break
         below.append(index)
     return below
+
+
+def _has_tag_at(line: Line, mark: Mark) -> bool:
+    """Whether a line has a tag of its own below another one; a remark may name tags beside it."""
+    return any(
+        common(mark, (line.word_at(item.start).x0, line.word_at(item.end - 1).x1)) > 0
+        for item in find_tags(line.text)
+    )
 
 
 def rows_of(

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from atlas_scraper.columns import Role
-from atlas_scraper.representation import split_vr_vm, vr_vm_in_note
+from atlas_scraper.representation import VM_PATTERN, VR_PATTERN, split_vr_vm, vr_vm_in_note
 from atlas_scraper.tags import Tag
 
+_VR_FIRST = re.compile(rf"(?P<vr>{VR_PATTERN})\s+(?P<vm>{VM_PATTERN})\s+(?P<name>[^\W\d].*)")
 _NESTING = re.compile(r"^[>\u203a\u00bb\s]+")
 
 
@@ -39,6 +40,18 @@ class Fields:
     usage: str = ""
     depth: int = 0
     headed: bool = True
+
+
+def vr_before_name(cells: Mapping[Role, str]) -> Mapping[Role, str]:
+    """Divide a cell "FD 1 b factor", of columns that no gap divides, where none holds a VR.
+
+    A lone 1, 2 or 3 may be the type of PS3.5 7.4 as well as the VM, and is left out.
+    """
+    found = _VR_FIRST.fullmatch(cells.get(Role.NAME, "")) if Role.VR not in cells else None
+    if found is None:
+        return cells
+    vm = "" if found["vm"] in {"1", "2", "3"} else found["vm"]
+    return {**cells, Role.VR: found["vr"], Role.VM: vm, Role.NAME: found["name"]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,12 @@ from atlas_scraper.layouts.fields import Fields, Unreadable, fields
 from atlas_scraper.layouts.text_line import Anchor
 from atlas_scraper.lines import Line
 
-_SENTENCE = re.compile(
-    r"[.;:!?]\s|\b(?:the|is|are|was|will|and|which|this|if|see)\b", re.IGNORECASE
+_SENTENCE = re.compile(r"[.;:!?]\s|\b(?:are|was|will|which|this|see)\b", re.IGNORECASE)
+# The line ends in a creator: a name may have these words, but a clause begins or breaks off so.
+_CLAUSE = re.compile(
+    r"^(?:if|when|in|for|the\s+\S+(?:\s+\S+)*?\s+(?:is|has|and)|and|it|its)\b"
+    r"|\b(?:is|in|of|by|from|the|and|or|as|to|with|for|at|on|under|attributes?|elements?|tags?)$",
+    re.IGNORECASE,
 )
 _SAID = re.compile(r"(?:\bvalue(?:\s+is)?|\bis|[:=])\s+(?P<value>[^.]+)\.?\s*$", re.I)
 _LONGEST_NAME = 64
@@ -37,7 +41,7 @@ def read(line: Line, found: Anchor) -> Fields | Unreadable:
     in_parentheses = line.text[found.start] == "("
     if not (in_parentheses and name and len(name) <= _LONGEST_NAME and is_creator(creator)):
         return Unreadable("a tag in running text, without a heading or a VR beside it")
-    if _SENTENCE.search(name):
+    if _SENTENCE.search(name) or _CLAUSE.search(name):
         return Unreadable("a sentence about an element")
     cells = {Role.NAME: name.replace("\t", " "), Role.CREATOR: creator}
     return fields(found.tag, cells, headed=False)

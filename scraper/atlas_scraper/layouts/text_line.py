@@ -1,6 +1,7 @@
 """A line by itself, without a heading or neighbours that make a table: its VR shows the row.
 
-The VR stands beside the tag, "Gain (0019,1001) US 1", or at the end, "(0019,1001) Gain US 1".
+The VR stands beside the tag, "Gain (0019,1001) US 1", or at the end, "(0019,1001) Gain US 1" and
+"(0019,1001) Gain: US, VM 1".
 Any other line with a tag may be a sentence, and is left to `running_text`.
 """
 
@@ -17,6 +18,11 @@ _AFTER = re.compile(
     rf"(?P<vr>{VR_PATTERN})(?!\w)[ \t]*(?P<vm>{VM_PATTERN}(?!\S))?[ \t]*(?P<rest>.*)"
 )
 _AT_END = re.compile(rf"(?P<rest>.*?)[ \t]+(?P<vr>{VR_PATTERN})[ \t]+(?P<vm>{VM_PATTERN})")
+_NOTED = re.compile(
+    rf"(?P<rest>[^:;.]*?)\s*[:;,\u2013(-]\s*(?:VR\s*[=:]?\s*)?(?P<vr>{VR_PATTERN})\s*[,;/]?\s*"
+    rf"VM\s*[=:]?\s*(?P<vm>{VM_PATTERN})\)?"
+)
+_MARK = re.compile(r"[\W_]*(?:\(cid:\d+\))?[\W_]*")
 _TYPE_OR_VM = frozenset("123")
 
 
@@ -38,6 +44,11 @@ def only_anchor(line: Line) -> Anchor | None:
 def read(line: Line, found: Anchor) -> Fields | Unreadable:
     """Read a line without a heading."""
     before, after = line.text[: found.start].strip(), line.text[found.end :].strip()
+    if _MARK.fullmatch(before):
+        before = ""
+    if (match := _NOTED.fullmatch(after)) and not before and match["rest"]:
+        named = {Role.NAME: match["rest"], Role.VR: match["vr"], Role.VM: match["vm"]}
+        return fields(found.tag, named, headed=False)
     if match := _AFTER.fullmatch(after):
         name = before or match["rest"]
         row = {Role.NAME: name, Role.VR: match["vr"], Role.VM: match["vm"] or ""}

@@ -1,5 +1,7 @@
 import pytest
+from PIL import Image
 from reportlab.lib import pdfencrypt
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from atlas_scraper.pages import (
@@ -94,3 +96,42 @@ def test_words_beside_the_page_are_left_out(tmp_path):
     canvas.save()
     (page,) = read_pages(tmp_path / "far.pdf")
     assert [word.text for word in page.words] == ["Gain", "(0019,1001)", "US", "1"]
+
+
+def scanned(path, images, others):
+    """A document of scanned pages, each with its number stamped on, and of pages of text."""
+    canvas = Canvas(str(path))
+    for number in range(images):
+        canvas.drawImage(ImageReader(Image.new("L", (20, 28), 200)), 0, 0, 595, 842)
+        canvas.drawString(50, 20, f"Page {number}")
+        canvas.showPage()
+    for _ in range(others):
+        canvas.drawString(
+            50, 700, "This statement describes the private attributes of the product."
+        )
+        canvas.showPage()
+    canvas.save()
+    return path
+
+
+def test_a_document_that_is_mostly_scanned_says_how_much_of_it(tmp_path):
+    assert "3 of 4 pages are images" in message(scanned(tmp_path / "mixed.pdf", 3, 1))
+
+
+def test_a_scanned_page_among_others_is_marked(tmp_path):
+    pages = read_pages(scanned(tmp_path / "mixed.pdf", 1, 2))
+    assert [page.image for page in pages] == [True, False, False]
+
+
+def test_slanted_letters_stand_upright_and_a_watermark_does_not(tmp_path):
+    canvas = Canvas(str(tmp_path / "slanted.pdf"))
+    text = canvas.beginText()
+    text.setTextTransform(1, 0, 0.3, 1, 50, 700)
+    text.textOut("Gain (0019,1001)")
+    canvas.drawText(text)
+    canvas.translate(100, 300)
+    canvas.rotate(50)
+    canvas.drawString(0, 0, "CONFIDENTIAL")
+    canvas.save()
+    (page,) = read_pages(tmp_path / "slanted.pdf")
+    assert [word.text for word in page.words] == ["Gain", "(0019,1001)"]

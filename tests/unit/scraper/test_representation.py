@@ -73,3 +73,8 @@ def test_one_column_for_both():
 @given(st.text(max_size=20))
 def test_a_vr_is_one_of_the_standard_or_none(text):
     assert read_vr(text)[0] in VRS | {None}
+
+
+def test_a_vr_whose_letters_stand_apart():
+    assert read_vr("D S") == ("DS", None)
+    assert read_vr("D X")[0] is None

@@ -544,3 +544,108 @@ def test_captions_below_their_tables(statement):
         made.text(f"Table 7-{number}: Private Attributes of {creator}")
         made.story.append(Spacer(1, 40))
     assert [e.creator for e in made.elements()] == ["SIEMENS MR HEADER", "SIEMENS CSA HEADER"]
+
+
+def test_a_page_whose_text_stands_upside_down_is_turned(tmp_path):
+    canvas = Canvas(str(tmp_path / "turned.pdf"))
+    canvas.translate(500, 200)
+    canvas.rotate(180)
+    canvas.drawString(0, 0, "Gain (0019,1001) US 1")
+    canvas.save()
+    (found,) = scrape(tmp_path / "turned.pdf")
+    assert facts([found]) == [(0x0019, 0x01, None, "US", None, "Gain")]
+    x0, y0, x1, y1 = found.place.box
+    # 200 points from the foot of an A4 page, and to the left of 500.
+    assert 350 < x0 < x1 < 505
+    assert 630 < y0 < y1 < 655
+
+
+def test_a_tag_that_a_narrow_column_divides(statement):
+    lefts = (0, 120, 170, 200)
+    lines = [list(zip(lefts, ("Attribute Name", "Tag", "VR", "VM"), strict=True))]
+    for number in range(4):
+        lines.append(list(zip(lefts, (f"Gain {number}", "(0019,", "US", "1"), strict=True)))
+        lines.append([(120, f"xx0{number})")])
+    found = statement().heading(HEADING).text(*lines).elements()
+    assert [(e.offset, e.name, e.vr, e.vm) for e in found] == [
+        (n, f"Gain {n}", "US", "1") for n in range(4)
+    ]
+
+
+def test_the_last_row_goes_on_beside_a_remark_that_names_a_tag(statement):
+    lefts = (0, 120, 200, 230)
+    lines = [list(zip(lefts, ("Attribute Name", "Tag", "VR", "Description"), strict=True))]
+    for number in range(3):
+        cells = ("Gain of the", f"(0019,xx0{number})", "US", "for images, see also")
+        lines.append(list(zip(lefts, cells, strict=True)))
+        lines.append([(0, f"amplifier {number}"), (230, "(0018,1030).")])
+    found = statement().heading(HEADING).text(*lines).elements()
+    assert [e.name for e in found] == [f"Gain of the amplifier {n}" for n in range(3)]
+
+
+def test_one_small_table_for_each_element(statement):
+    made = statement().heading("4.4 Private attributes")
+    for number in range(2):
+        made.table(
+            [
+                ("Attribute name", f"Gain {number}"),
+                ("Tag", f"(0019,xx0{number})"),
+                ("Private creator", "ACME_GAIN_01"),
+                ("VR", "US"),
+                ("VM", "1-n"),
+            ]
+        )
+    assert facts(made.elements()) == [
+        (0x0019, n, "ACME_GAIN_01", "US", "1-n", f"Gain {n}") for n in range(2)
+    ]
+
+
+def test_the_name_above_the_tag_in_one_cell(statement):
+    rows = [("Attribute", "VR", "VM", "Comment")]
+    rows += [(f"Gain {n}\n(0019,xx0{n})", "US", "1", "for all images") for n in range(3)]
+    found = statement().heading(HEADING).table(rows).elements()
+    assert [(e.offset, e.name, e.description) for e in found] == [
+        (n, f"Gain {n}", "for all images") for n in range(3)
+    ]
+
+
+def test_lines_in_which_no_gap_divides_the_vr_from_the_name(statement):
+    lines = [f"(0029,xx0{n})     FD 1-n factor of b {n}" for n in range(3)]
+    found = statement().heading(HEADING).text(*([(0, t[:11]), (80, t[16:])] for t in lines))
+    assert [(e.vr, e.vm, e.name) for e in found.elements()] == [
+        ("FD", "1-n", f"factor of b {n}") for n in range(3)
+    ]
+
+
+def test_element_numbers_without_any_group_are_rejected(statement):
+    rows = [("Element", "Attribute Name", "VR"), ("xx01", "Gain", "US"), ("xx02", "Lag", "US")]
+    made = statement().text("See also (0021,xx01).").table(rows)
+    elements, rejects = made.everything()
+    assert elements == []
+    assert "no group is named for the element xx01" in [reject.reason for reject in rejects]
+
+
+@pytest.mark.parametrize("code", ["B007,B008", "C001-C003"])
+def test_status_codes_are_no_elements(statement, code):
+    rows = [("Code", "Further Meaning", "Description"), (code, "Refused", "other")]
+    assert statement().heading("Status codes").table(rows).elements() == []
+
+
+@pytest.mark.parametrize("name", ["Rows and columns", "Flag if present", "The kernel", "Is open"])
+def test_a_name_with_the_words_of_a_sentence_before_tag_and_creator(statement, name):
+    (found,) = statement().text(f"{name} (0029,xx01) ACME_X_01").elements()
+    assert facts([found]) == [(0x0029, 0x01, "ACME_X_01", None, None, name)]
+
+
+@pytest.mark.parametrize(
+    "clause", ["The value is stored in", "The kernel is copied to", "See also", "If present"]
+)
+def test_a_clause_before_tag_and_creator_is_rejected(statement, clause):
+    elements, rejects = statement().text(f"{clause} (0029,xx01) ACME_X_01").everything()
+    assert elements == []
+    assert len(rejects) == 1
+
+
+def test_an_item_of_a_list_with_its_vr_and_vm_at_the_end(statement):
+    found = statement().heading(HEADING).text("- (0029,xx01) Factor of b: FD, VM 1-n").elements()
+    assert [(e.vr, e.vm, e.name) for e in found] == [("FD", "1-n", "Factor of b")]

@@ -143,3 +143,14 @@ def test_an_element_number_within_its_block():
     tag = tag_in_cells("0019", "0A")
     assert tag is not None
     assert (tag.group, tag.block, tag.offset) == (0x0019, None, 0x0A)
+
+
+def test_a_footnote_in_parentheses_beside_the_tag():
+    tag = tag_in_cell("(0043,xx05) (2)")
+    assert tag is not None
+    assert (tag.group, tag.offset) == (0x0043, 0x05)
+
+
+@pytest.mark.parametrize("text", ["C001-C003", "0103 - 0105", "A801-A80F"])
+def test_a_range_of_codes_is_no_tag(text):
+    assert tag_in_cell(text) is None
