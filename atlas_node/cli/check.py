@@ -27,12 +27,12 @@ class Finding:
     Attributes
     ----------
     part : str
-        ``configuration``, ``spool``, ``dictionary``, ``log``, ``routes``, ``destination`` or
-        ``upstream``.
+        ``configuration``, ``spool``, ``dictionary``, ``index``, ``log``, ``routes``,
+        ``destination`` or ``upstream``.
     name : str
-        Of the destination or upstream; empty otherwise.
+        Of the destination or upstream, or tag of the attribute to index; empty otherwise.
     address : str
-        Path, URL, or AE title, host and port.
+        Path, URL, private creator, or AE title, host and port.
     ok : bool
     detail : str
         What was found, or what is wrong.
@@ -94,6 +94,7 @@ def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
     yield _tried("configuration", "", str(path or "config.yaml"), lambda: "valid")
     yield _tried("spool", "", str(config.spool.path), spool)
     yield _tried("dictionary", "", ", ".join(map(str, config.dictionaries)), dictionary)
+    yield from _index(config)
     yield _tried("log", "", _without_password(config.log.url), log)
     if not config.routes:
         why = "none: objects would be kept undelivered; add a route, if only `- {to: [log]}`"
@@ -112,6 +113,24 @@ def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         yield from pool.map(called, peers)
+
+
+def _index(config: Config) -> Iterator[Finding]:
+    """Yield the keys of ``query.index`` that cannot be searched."""
+    if not config.query.index:
+        return
+    from atlas_dictionary import open_layers
+    from atlas_node.query import PrivateAttributes
+    from atlas_node.query.configured import faults
+    from atlas_node.route.indexing import indexed_keys
+
+    try:
+        attributes = PrivateAttributes(open_layers(config.dictionaries, {}))
+    except DictionaryError:
+        # Said of the dictionary already.
+        return
+    for key, fault in faults(indexed_keys(config.query.index), attributes):
+        yield Finding("index", key.key, key.creator, False, fault, 0.0)
 
 
 def _tried(part: str, name: str, address: str, attempt: Callable[[], str]) -> Finding:

@@ -42,8 +42,9 @@ def backfill(
 ) -> None:
     """Add what an upstream or a folder has to the index of ``query.index``.
 
-    It may be stopped and called again: what was read to its end is not read a second time. What
-    cannot be read is named, the rest goes on, and the exit status is 1 at the end.
+    It may be stopped and called again: what was read to its end is not read a second time, unless
+    the keys of ``query.index`` are others by then. What cannot be read is named, the rest goes on,
+    and the exit status is 1 at the end.
     """
     from rich.console import Console
     from rich.progress import track
@@ -73,7 +74,7 @@ def backfill(
             _studies(settings, upstream or "", annotator, indexer),
         )
     console = Console(stderr=True)
-    known = set() if again else indexer.index.swept(source)
+    known = set() if again else indexer.index.swept(source, indexer.keys)
     todo = [(name, step) for name, step in steps if name not in known]
     objects = indexed = errors = 0
     for name, step in track(
@@ -85,7 +86,7 @@ def backfill(
             errors += 1
             typer.echo(f"atlas-node: {error}", err=True)
             continue
-        indexer.index.sweep(source, name)
+        indexer.index.sweep(source, name, indexer.keys)
         objects, indexed = objects + read, indexed + having
     indexer.close()
     if as_json:
@@ -111,7 +112,10 @@ def backfill(
 
 @app.command()
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show how many values and entities the index has of each attribute."""
+    """Show how many values and entities the index has of each attribute.
+
+    Too long: entities whose values are not kept, and which a query by them does not find.
+    """
     from atlas_node.cli.table import print_table
     from atlas_node.config import load_config
     from atlas_node.query import AttributeIndex
@@ -120,6 +124,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     settings = load_config(config)
     index = AttributeIndex(settings.log.url)
     counts = index.counts(indexed_keys(settings.query.index))
+    too_long = {key: index.too_long(key) for key in counts}
     index.close()
     if as_json:
         typer.echo(
@@ -131,6 +136,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                         "level": key.level.value,
                         "values": values,
                         "entities": entities,
+                        "too_long": too_long[key],
                     }
                     for key, (values, entities) in counts.items()
                 ]
@@ -138,9 +144,16 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         )
     elif counts:
         print_table(
-            ("Creator", "Key", "Level", "Values", "Entities"),
+            ("Creator", "Key", "Level", "Values", "Entities", "Too long"),
             (
-                (key.creator, key.key, key.level.value, str(values), str(entities))
+                (
+                    key.creator,
+                    key.key,
+                    key.level.value,
+                    str(values),
+                    str(entities),
+                    str(too_long[key]),
+                )
                 for key, (values, entities) in counts.items()
             ),
         )

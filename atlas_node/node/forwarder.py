@@ -98,7 +98,7 @@ class ForwarderPart:
             self._store,
             lambda: self._annotator,
             config.annotate.policy,
-            self._indexer,
+            lambda: self._indexer,
             self._tally,
         )
         self._couriers = {it.name: self._courier(it) for it in config.destinations}
@@ -119,14 +119,14 @@ class ForwarderPart:
         self._say_stranded()
 
     def reload(self, config: Config) -> None:
-        """Take dictionary, policy, routes and destinations of another configuration.
+        """Take dictionary, policy, routes, destinations and indexed keys of a configuration.
 
         Raises
         ------
         AtlasError or DictionaryError
             When it cannot be used; everything stays as it was.
         """
-        annotator, router = make_annotator(config), Router(config)
+        annotator, router, indexer = make_annotator(config), Router(config), open_indexer(config)
         wanted = {it.name: it for it in config.destinations}
         old = {
             name: courier
@@ -145,6 +145,10 @@ class ForwarderPart:
         kept = {name: it for name, it in self._couriers.items() if name not in old}
         self._couriers = kept | new
         self._annotator, self._router = annotator, router
+        replaced, self._indexer = self._indexer, indexer
+        if replaced is not None:
+            # A batch that is being recorded ends with the connections that it has.
+            replaced.close()
         self._say_stranded()
         _logger.info("configuration read again: destinations %d", len(config.destinations))
 

@@ -36,6 +36,9 @@ from atlas_node.node.process_log import configure_logging
 from atlas_node.node.processes import start_process
 from atlas_node.node.receiver import run_receiver
 from atlas_node.node.signals import SignalQueue
+from atlas_node.query import PrivateAttributes
+from atlas_node.query.configured import refuse_unsearchable
+from atlas_node.route.indexing import indexed_keys
 from atlas_node.spool import Doorbell, Occupancy, prepare_spool
 
 _STOP: Final = {signal.SIGTERM, signal.SIGINT}
@@ -103,7 +106,7 @@ class Supervisor:
         configure_logging("supervisor")
         with ExitStack() as stack:
             # The paths are complete: load_config has added those of ATLAS_DICTPATH.
-            open_layers(config.dictionaries, {})
+            _try_dictionary(config)
             store = LogStore.open(config.log.url, config.log.values)
             stack.callback(store.close)
             stack.callback(prepare_spool(config.spool.path, config.node.workers).close)
@@ -228,7 +231,7 @@ class Supervisor:
     def _reload(self) -> None:
         try:
             config = load_config(self._path)
-            open_layers(config.dictionaries, {})
+            _try_dictionary(config)
         except (AtlasError, DictionaryError) as error:
             for line in str(error).splitlines():
                 _logger.error("the configuration in force stays: %s", line)
@@ -289,6 +292,17 @@ class Supervisor:
             except LogError as error:
                 _logger.error("old records stay in the log for now: %s", error)
             ended.wait(_EXPIRE_EVERY)
+
+
+def _try_dictionary(config: Config) -> None:
+    """Raise where a dictionary cannot be opened, or has an indexed attribute as no text or number.
+
+    Raises
+    ------
+    ConfigurationError or DictionaryError
+    """
+    attributes = PrivateAttributes(open_layers(config.dictionaries, {}))
+    refuse_unsearchable(indexed_keys(config.query.index), attributes)
 
 
 def _linked(

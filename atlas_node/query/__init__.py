@@ -5,7 +5,7 @@
 `IndexedQuery` answers with it the keys that the upstream does not know.
 """
 
-from atlas_node.query.answer import IndexedQuery
+from atlas_node.query.answer import IndexedQuery, NothingIndexedError, is_indexed
 from atlas_node.query.index import AttributeIndex, Indexed, IndexedKey, Level
 from atlas_node.query.matching import Condition, QueryKeyError, parse_key
 from atlas_node.query.private_keys import (
@@ -23,11 +23,13 @@ __all__ = [
     "IndexedKey",
     "IndexedQuery",
     "Level",
+    "NothingIndexedError",
     "PrivateAttributes",
     "PrivateKey",
     "PrivateSearch",
     "QueryKeyError",
     "encode_values",
+    "is_indexed",
     "parse_key",
     "resolve",
 ]

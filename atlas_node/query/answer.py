@@ -2,7 +2,8 @@
 
 The query proxy makes an `IndexedQuery` of each request with indexed private keys. They are taken
 out of what the upstream is asked, which may know nothing of them; its responses are then filtered
-and completed from the index. The rule: a response is held back only where the index says no.
+and completed from the index. The rule: a response is held back only where the index says no, and
+where it is not all that the keys ask for, that is said.
 """
 
 from __future__ import annotations
@@ -16,10 +17,17 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from atlas_node.encoding.header import LITTLE_ENDIAN, explicit_header
-from atlas_node.encoding.vr import LONG_FORM
+from atlas_node.encoding.vr import LONG_FORM, MAX_SHORT_LENGTH
+from atlas_node.errors import AtlasError
 from atlas_node.query.index import AttributeIndex, IndexedKey, Level
 from atlas_node.query.matching import Condition, parse_key
-from atlas_node.query.private_keys import PrivateKey, encode_values, folded_creator
+from atlas_node.query.private_keys import (
+    PrivateKey,
+    encode_values,
+    encodings_of,
+    folded_creator,
+    free_block,
+)
 
 UID_OF_LEVEL: Final = {
     Level.STUDY: Tag(0x0020, 0x000D),
@@ -29,6 +37,13 @@ UID_OF_LEVEL: Final = {
 _UIDS: Final = tuple(UID_OF_LEVEL.values())
 _MOST_UIDS: Final = 200
 """UIDs that an upstream is asked for in one list; a request stays far below any limit of a PDU."""
+
+
+_CHARACTER_SET: Final = 0x00080005
+
+
+class NothingIndexedError(AtlasError):
+    """No received object had a value for a key of the index: nothing can be said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +83,14 @@ class IndexedQuery:
         known = {(folded_creator(it.creator), it.key): it for it in configured if level}
         self._level = level or Level.STUDY
         self._asked = [
-            _Asked(key, indexed, parse_key(key.vr, key.values))
+            _Asked(key, indexed, parse_key(key.vr, key.values if key.searchable else ()))
             for key in keys
             if (indexed := known.get((folded_creator(key.creator), key.key))) is not None
         ]
         self._keys = frozenset(it.indexed for it in self._asked)
+        self._is_understood = all(
+            it.private.understood and it.private.searchable for it in self._asked
+        )
         self._fetched: Mapping[str, Mapping[IndexedKey, tuple[str, Sequence[str]]]] = {}
 
     def __bool__(self) -> bool:
@@ -93,6 +111,8 @@ class IndexedQuery:
         ------
         LogError
             When the index cannot be read.
+        NothingIndexedError
+            When nothing can match because the index has no value at all for a key.
         """
         asked = Dataset()
         asked.update({tag: identifier.get_item(tag) for tag in sorted(identifier.keys())})
@@ -112,6 +132,8 @@ class IndexedQuery:
             depth = min(self._level.depth, it.indexed.level.depth)
             matching[depth] = matching[depth] & found if depth in matching else found
             if not matching[depth]:
+                if not found and not self._index.knows(it.indexed):
+                    raise NothingIndexedError(f"nothing is indexed for {it.indexed.key}")
                 return None
         level = self._level
         if level.depth in matching and all(key.level.depth >= level.depth for key in self._keys):
@@ -123,8 +145,14 @@ class IndexedQuery:
                 element.value = sorted(uids)
         return asked
 
-    def answer(self, response: Dataset) -> Dataset | None:
+    def answer(self, response: Dataset) -> tuple[Dataset, bool] | None:
         """Return a response of the upstream with the values of the index; None where it is none.
+
+        Returns
+        -------
+        tuple of Dataset and bool, or None
+            And whether it has all that the keys ask for. Values that its character set or one
+            element has no room for are left out, and so are those of VRs that cannot be matched.
 
         Raises
         ------
@@ -135,9 +163,26 @@ class IndexedQuery:
         known = self._matching(
             [str(response[tag].value or "") if tag in response else "" for tag in named]
         )
-        return None if known is None else _completed(response, self._asked, known)
+        if known is None:
+            return None
+        completed = Dataset()
+        completed.update({tag: response.get_item(tag) for tag in response.keys()})  # noqa: SIM118
+        found, is_whole = self._found(known, response.get("SpecificCharacterSet"))
+        blocks = _blocks(response)
+        for creator, given, vr, value in found:
+            tag = _place(creator, given, blocks)
+            if tag is None:
+                is_whole = False
+                continue
+            creator_tag = Tag(tag >> 16, tag >> 8 & 0xFF)
+            if creator_tag not in completed:
+                completed[creator_tag] = DataElement(creator_tag, "LO", creator)
+            completed[tag] = RawDataElement(Tag(tag), vr, len(value), value, 0, False, True)
+        ordered = Dataset()
+        ordered.update({tag: completed.get_item(tag) for tag in sorted(completed.keys())})
+        return ordered, is_whole
 
-    def answer_plain(self, response: bytes) -> bytes | None:
+    def answer_plain(self, response: bytes) -> tuple[bytes, bool] | None:
         """Do what `answer` does with an encoded response, which is much less work.
 
         Parameters
@@ -150,8 +195,6 @@ class IndexedQuery:
         ------
         LogError
             When the index cannot be read.
-        ValueError
-            When an attribute has more values than its VR has room for.
         """
         elements, values = _elements(response)
         known = self._matching(
@@ -161,13 +204,47 @@ class IndexedQuery:
         )
         if known is None:
             return None
+        terms = values.get(_CHARACTER_SET, b"").decode("latin-1").strip("\0 ").split("\\")
+        found, is_whole = self._found(known, terms)
+        blocks: dict[int, str] = {}
+        for creator, given, vr, value in found:
+            tag = _place(creator, given, blocks)
+            if tag is None:
+                is_whole = False
+                continue
+            creator_tag = tag & 0xFFFF0000 | tag >> 8 & 0xFF
+            elements[creator_tag] = _encoded(creator_tag, "LO", encode_values("LO", [creator]))
+            elements[tag] = _encoded(tag, vr, value)
+        return b"".join(elements[tag] for tag in sorted(elements)), is_whole
+
+    def _found(
+        self,
+        known: Mapping[IndexedKey, tuple[str, Sequence[str]]],
+        character_set: str | Sequence[str] | None,
+    ) -> tuple[list[tuple[str, int, str, bytes]], bool]:
+        """Return creator, tag, VR and encoded value of each key, and whether that is all."""
+        found: list[tuple[str, int, str, bytes]] = []
+        is_whole = self._is_understood
+        encodings: Sequence[str] = ()
         for it in self._asked:
-            vr, found = known.get(it.indexed, (it.private.vr, ()))
-            tag = it.private.tag
-            creator = tag & 0xFFFF0000 | tag >> 8 & 0xFF
-            elements[creator] = _encoded(creator, "LO", encode_values("LO", [it.private.creator]))
-            elements[tag] = _encoded(tag, vr, encode_values(vr, found))
-        return b"".join(elements[tag] for tag in sorted(elements))
+            vr, values = known.get(it.indexed, (it.private.vr, ()))
+            if not encodings and not all(map(str.isascii, values)):
+                encodings = encodings_of(character_set)
+            value = encode_values(vr, values, encodings)
+            if value is not None and len(value) > MAX_SHORT_LENGTH:
+                is_whole = False
+                # What was asked for matters most.
+                matching = [] if it.condition.universal else values
+                value = encode_values(
+                    vr, [one for one in matching if it.condition.matches([one])], encodings
+                )
+                if value is not None and len(value) > MAX_SHORT_LENGTH:
+                    value = b""
+            if value is None:
+                is_whole = False
+            else:
+                found.append((it.private.creator, it.private.tag, vr, value))
+        return found, is_whole
 
     def _matching(
         self, uids: Sequence[str]
@@ -181,6 +258,34 @@ class IndexedQuery:
             if not it.condition.matches(values):
                 return None
         return known
+
+
+def _blocks(identifier: Dataset) -> dict[int, str]:
+    """Return the creators of the private blocks that something stands in, as `free_block` wants."""
+    private = [tag for tag in identifier.keys() if tag.is_private]  # noqa: SIM118
+    blocks = {int(tag) >> 8: "" for tag in private if not tag.is_private_creator}
+    for tag in private:
+        if tag.is_private_creator:
+            creator = str(identifier[tag].value or "").strip()
+            blocks[tag.group << 8 | tag.element] = creator
+    return blocks
+
+
+def _place(creator: str, tag: int, blocks: dict[int, str]) -> int | None:
+    """Return where an attribute of a creator can stand, and take that block; None if nowhere."""
+    block: int | None = tag >> 8
+    if folded_creator(blocks.get(tag >> 8, creator)) != folded_creator(creator):
+        block = free_block(tag >> 16, creator, blocks)
+    if block is None:
+        return None
+    blocks.setdefault(block, creator)
+    return block << 8 | tag & 0xFF
+
+
+def is_indexed(key: PrivateKey, configured: Iterable[IndexedKey]) -> bool:
+    """Whether a key of a request is one of the index."""
+    creator = folded_creator(key.creator)
+    return any(it.key == key.key and folded_creator(it.creator) == creator for it in configured)
 
 
 def _elements(identifier: bytes) -> tuple[dict[int, bytes], dict[int, bytes]]:
@@ -214,20 +319,3 @@ def _drop_unused_creators(identifier: Dataset, removed: Iterable[int]) -> None:
         creator = Tag(block >> 8, block & 0xFF)
         if creator in identifier:
             del identifier[creator]
-
-
-def _completed(
-    response: Dataset,
-    asked: Sequence[_Asked],
-    known: Mapping[IndexedKey, tuple[str, Sequence[str]]],
-) -> Dataset:
-    completed = Dataset()
-    completed.update({tag: response.get_item(tag) for tag in sorted(response.keys())})
-    for it in asked:
-        vr, values = known.get(it.indexed, (it.private.vr, ()))
-        tag = Tag(it.private.tag)
-        creator = Tag(tag.group, tag.element >> 8)
-        completed[creator] = DataElement(creator, "LO", it.private.creator)
-        encoded = encode_values(vr, values) or b""
-        completed[tag] = RawDataElement(tag, vr, len(encoded), encoded, 0, False, True)
-    return completed

@@ -18,9 +18,12 @@ from atlas_node.errors import AtlasError
 
 Value = str | float | int
 
-_NUMERIC: Final = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+NUMERIC: Final = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
 _WILD: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 _SINGLE_TEXT: Final = frozenset({"LT", "ST", "UR", "UT"})
+SEARCHABLE: Final = NUMERIC | _WILD | {"AS", "DA", "DT", "TM", "UI"}
+"""VRs whose values the index keeps and can be asked for."""
+
 _NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER_RANGE: Final = re.compile(rf"({_NUMBER})?\s*-\s*({_NUMBER})?")
 _TEMPORAL_RANGE: Final = {
@@ -41,6 +44,36 @@ class QueryKeyError(AtlasError):
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """That a value is a number from `low` to `high`, both included; one of them may be infinite."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """That a value, as `kept_text` writes it, begins with a text.
+
+    Attributes
+    ----------
+    text : str
+    whole : bool
+        Whether it is all of the value.
+    enough : bool
+        Whether every such value satisfies the key; else it must be tested.
+    """
+
+    text: str
+    whole: bool
+    enough: bool
+
+
+Place = Within | Beginning
+"""Where the values that satisfy a key stand in the order of numbers or of texts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """What a key asks of the values of one attribute.
 
@@ -49,11 +82,14 @@ class Condition:
     vr : str
     universal : bool
         Whether every value satisfies it, none at all, too (PS3.4 C.2.2.2.3).
+    places : tuple of Place or None
+        Every value that satisfies it is in one of them. None: each value must be tested.
     """
 
     vr: str
     universal: bool
     _test: Callable[[Value], bool]
+    places: tuple[Place, ...] | None = None
 
     def matches(self, values: Sequence[Value]) -> bool:
         """Whether an attribute with these values satisfies the key: one of them is enough."""
@@ -82,14 +118,37 @@ def parse_key(vr: str, key: Sequence[Value]) -> Condition:
     if vr in _WILD and all(isinstance(value, str) and not value.strip("*") for value in wanted):
         return Condition(vr, True, lambda value: True)
     tests = [_test(vr, value) for value in wanted]
+    places = [_place(vr, value) for value in wanted]
+    known = tuple(it for it in places if it is not None)
+    everywhere = known if len(known) == len(places) else None
     if len(tests) == 1:
-        return Condition(vr, False, tests[0])
-    return Condition(vr, False, lambda value: any(test(value) for test in tests))
+        return Condition(vr, False, tests[0], everywhere)
+    return Condition(vr, False, lambda value: any(test(value) for test in tests), everywhere)
+
+
+def kept_text(vr: str, text: str) -> str:
+    """Return a value without the spaces that do not count in its VR (PS3.5 6.2)."""
+    return text.rstrip("\0 ") if vr in _SINGLE_TEXT else text.strip("\0 ")
+
+
+def _place(vr: str, key: Value) -> Place | None:
+    if vr in NUMERIC:
+        return Within(*_number_ends(vr, key))
+    # Names match in any case, and times that are written to another precision: no one range.
+    if not isinstance(key, str) or vr == "PN" or vr in _TEMPORAL:
+        return None
+    text = _folded(vr, key)
+    wild = [text.index(sign) for sign in "*?" if sign in text] if vr in _WILD else []
+    if not wild:
+        return Beginning(text, whole=True, enough=True)
+    begin = text[: min(wild)]
+    return Beginning(begin, whole=False, enough=text == f"{begin}*") if begin else None
 
 
 def _test(vr: str, key: Value) -> Callable[[Value], bool]:
-    if vr in _NUMERIC:
-        return _number_test(vr, key)
+    if vr in NUMERIC:
+        low, high = _number_ends(vr, key)
+        return lambda value: _between(low, number(value), high)
     if not isinstance(key, str):
         return lambda value: value == key
     if vr in _TEMPORAL:
@@ -102,19 +161,17 @@ def _test(vr: str, key: Value) -> Callable[[Value], bool]:
     return lambda value: _folded(vr, str(value)) == text
 
 
-def _number_test(vr: str, key: Value) -> Callable[[Value], bool]:
-    if isinstance(key, str):
-        single = number(key)
-        if single is None:
-            match = _NUMBER_RANGE.fullmatch(key.strip())
-            if match is None or match[1] is match[2] is None:
-                raise QueryKeyError(f"a key of VR {vr} is neither a number nor a range of numbers")
-            low = float(match[1]) if match[1] is not None else -math.inf
-            high = float(match[2]) if match[2] is not None else math.inf
-            return lambda value: _between(low, number(value), high)
-    else:
-        single = float(key)
-    return lambda value: number(value) == single
+def _number_ends(vr: str, key: Value) -> tuple[float, float]:
+    single = number(key)
+    if single is not None:
+        return single, single
+    match = _NUMBER_RANGE.fullmatch(key.strip()) if isinstance(key, str) else None
+    if match is None or match[1] is match[2] is None:
+        raise QueryKeyError(f"a key of VR {vr} is neither a number nor a range of numbers")
+    return (
+        float(match[1]) if match[1] is not None else -math.inf,
+        float(match[2]) if match[2] is not None else math.inf,
+    )
 
 
 def _between(low: float, value: float | None, high: float) -> bool:
@@ -166,6 +223,6 @@ def _overlap(span: tuple[str, str] | None, wanted: tuple[str, str]) -> bool:
 
 def _folded(vr: str, text: str) -> str:
     """Return `text` without the spaces that do not count; names also without their case."""
-    stripped = text.rstrip("\0 ") if vr in _SINGLE_TEXT else text.strip("\0 ")
+    stripped = kept_text(vr, text)
     # PS3.4 C.2.2.2.1: names may be matched without regard to case.
     return stripped.casefold() if vr == "PN" else stripped

@@ -47,8 +47,8 @@ class Recorder:
         Returns the annotator in force, for objects that no courier has annotated.
     policy : Policy
         For objects that go to no destination.
-    indexer : Indexer or None
-        Gets the same objects; None where no private attribute is indexed.
+    indexer : callable
+        Returns what gets the same objects; None where no private attribute is indexed.
     tally : Tally or None
         Counts what is recorded.
     """
@@ -59,7 +59,7 @@ class Recorder:
         store: LogStore,
         annotator: Callable[[], Annotator],
         policy: Policy,
-        indexer: Indexer | None = None,
+        indexer: Callable[[], Indexer | None] = lambda: None,
         tally: Tally | None = None,
     ) -> None:
         self._tally = tally or Tally()
@@ -104,9 +104,9 @@ class Recorder:
             known = self._known(changes)
             new = [it for it in changes if it.new and it.entry.object_id not in known]
             objects = [self._annotated(change) for change in new]
-            if self._indexer is not None:
+            if (indexer := self._indexer()) is not None:
                 # First: what the log has is not annotated again after a crash between the two.
-                self._indexer.record(
+                indexer.record(
                     (it.identity, it.elements.facts)
                     for it in objects
                     if isinstance(it.elements, Facts)

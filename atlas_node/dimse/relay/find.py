@@ -48,7 +48,14 @@ from atlas_node.dimse.transport.served_request import CallerGoneError, ServedReq
 from atlas_node.encoding.standard import may_have_private
 from atlas_node.errors import LogError, PeerError
 from atlas_node.model import Policy
-from atlas_node.query import IndexedQuery, PrivateSearch, QueryKeyError, resolve
+from atlas_node.query import (
+    IndexedQuery,
+    NothingIndexedError,
+    PrivateSearch,
+    QueryKeyError,
+    is_indexed,
+    resolve,
+)
 
 PENDING: Final = 0xFF00
 PENDING_WITHOUT_KEYS: Final = 0xFF01
@@ -169,21 +176,33 @@ class Query:
         """Complete the private keys, and take out those that the index answers."""
         try:
             given = annotated_request(self._request.identifier, self._syntax, self._annotator)
-            completed, keys = resolve(given, self._private.attributes)
+            private = self._private
+            completed, keys = resolve(given, private.attributes, private.configured)
             self._indexed = self._private.indexed(keys, self._level)
             asked = self._indexed.request(completed) if self._indexed else completed
         except ValueError as error:
             raise _NotAsked(DOES_NOT_MATCH_CLASS, str(error)) from error
         except QueryKeyError as error:
             raise _NotAsked(DOES_NOT_MATCH_CLASS, str(error)) from error
+        except NothingIndexedError as error:
+            raise _NotAsked(SOME_FAILED, str(error)) from error
         except LogError as error:
             _logger.error("the index of private attributes cannot be asked: %s", error)
             raise _NotAsked(UNABLE_TO_PROCESS, "the index cannot be read") from error
         if asked is None:
             raise _NotAsked(SUCCESS)
         self._asked, self._is_changed = asked, bool(keys)
-        # A key goes to the upstreams without its value where its VR cannot hold that.
-        self._lacks_keys = any(not key.encodable and key.tag in asked for key in keys)
+        # A key goes to the upstreams without its value where its VR cannot hold that; at a level
+        # that the index does not have it may do so for nothing.
+        self._lacks_keys = any(
+            (not key.encodable and key.tag in asked)
+            or (
+                self._indexed is None
+                and bool(key.values)
+                and is_indexed(key, self._private.configured)
+            )
+            for key in keys
+        )
 
     def _ask(self, kept: KeptUpstream) -> _Asking | None:
         """Send the request to an upstream; None when that is not possible."""
@@ -293,16 +312,17 @@ class Query:
         return False
 
     def _pass_on(self, message: Message, status: int, syntax: str) -> None:
-        identifier = None
+        identifier, is_whole = None, True
         if message.data_set is not None:
             try:
-                identifier = self._for_caller(message.identifier, syntax)
+                found = self._for_caller(message.identifier, syntax)
             except (ValueError, LogError) as error:
                 self._lose(error)
                 return
-            if identifier is None or self._is_known(message.identifier, syntax):
+            if found is None or self._is_known(message.identifier, syntax):
                 return
-        if self._lacks_keys:
+            identifier, is_whole = found
+        if self._lacks_keys or not is_whole:
             status = PENDING_WITHOUT_KEYS
         if identifier is None:
             self._request.respond(status, message.command)
@@ -316,8 +336,12 @@ class Query:
             requestor = self._request.requestor
             _logger.warning("a response to %s is not passed on: %s", requestor, error)
 
-    def _for_caller(self, identifier: bytes, syntax: str) -> Sequence[bytes | memoryview] | None:
-        """Return a response as the caller gets it; None where it does not match.
+    def _for_caller(
+        self, identifier: bytes, syntax: str
+    ) -> tuple[Sequence[bytes | memoryview], bool] | None:
+        """Return a response as the caller gets it, and whether it has all that the index was asked.
+
+        It is None where it does not match.
 
         Raises
         ------
@@ -329,15 +353,18 @@ class Query:
         is_plain = syntax == EXPLICIT == self._syntax and not may_have_private(identifier)
         if self._indexed is not None and is_plain:
             plain = self._indexed.answer_plain(identifier)
-            return None if plain is None else [plain]
+            return None if plain is None else ([plain[0]], plain[1])
         if self._indexed is not None:
             response = annotated(identifier, syntax, self._annotator)
-            completed = self._indexed.answer(response)
-            return None if completed is None else [encode_identifier(completed, self._syntax)]
+            answered = self._indexed.answer(response)
+            if answered is None:
+                return None
+            completed, is_whole = answered
+            return [encode_identifier(completed, self._syntax)], is_whole
         if is_plain or (syntax == self._syntax and syntax != EXPLICIT):
-            return [identifier]
+            return [identifier], True
         policy = self._policy if syntax == self._syntax else Policy.DECODE
-        return annotated_response(identifier, syntax, self._syntax, self._annotator, policy)
+        return annotated_response(identifier, syntax, self._syntax, self._annotator, policy), True
 
     def _is_known(self, identifier: bytes, syntax: str) -> bool:
         """Whether another upstream has given this response already."""

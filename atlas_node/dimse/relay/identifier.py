@@ -16,10 +16,13 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom.dsutils import decode, encode
 
 from atlas_node.annotate import Annotation, Annotator
+from atlas_node.encoding.header import LITTLE_ENDIAN
+from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.model import Policy
 
 EXPLICIT: Final = str(ExplicitVRLittleEndian)
 
+_KNOWN_VRS: Final = SHORT_FORM | LONG_FORM
 _NUMBERS: Final = frozenset({"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _OF_A_NUMBER: Final = b"0123456789+-.eE\\ "
 
@@ -46,6 +49,35 @@ def decode_identifier(identifier: bytes, transfer_syntax_uid: str) -> Dataset:
     except Exception as error:
         raise ValueError("the identifier cannot be read") from error
     return ds
+
+
+def is_truncated(identifier: bytes, transfer_syntax_uid: str) -> bool:
+    """Whether an identifier ends within an element, which `decode_identifier` does not tell.
+
+    What is not as its transfer syntax has it, or has an undefined length, is not looked into.
+    """
+    is_explicit = transfer_syntax_uid == EXPLICIT
+    if not is_explicit and identifier[4:6] in _KNOWN_VRS:
+        return False
+    order, position, end = LITTLE_ENDIAN, 0, len(identifier)
+    while position < end:
+        value = position + order.element.size
+        if value > end:
+            return True
+        _, _, vr, length = order.element.unpack_from(identifier, position)
+        if not is_explicit:
+            (length,) = order.length.unpack_from(identifier, position + 4)
+        elif vr not in _KNOWN_VRS:
+            return False
+        elif vr in LONG_FORM:
+            if value + order.length.size > end:
+                return True
+            (length,) = order.length.unpack_from(identifier, value)
+            value += order.length.size
+        if length == UNDEFINED_LENGTH:
+            return False
+        position = value + length
+    return position > end
 
 
 def encode_identifier(ds: Dataset, transfer_syntax_uid: str) -> bytes:

@@ -4,7 +4,7 @@
 and its objects are dealt with as they come: while one object is on its way to who it is for, the
 next one comes in. The caller is told how far it is, and a cancel or the end of the caller ends it.
 The rule: the final response comes, whatever happens upstream, and says what has been stored and
-what has not.
+what has not; an instance that two upstreams have is handed on once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from atlas_node.dimse.relay.suboperations import (
     final_status,
 )
 from atlas_node.dimse.relay.upstream import OpenUpstream
-from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS, Answer
+from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS, Answer, Verdict, verdict
 from atlas_node.dimse.transport.command_set import (
     AFFECTED_SOP_CLASS_UID,
     AFFECTED_SOP_INSTANCE_UID,
@@ -96,6 +96,7 @@ class Retrieval:
         self._waiting: RetrievedObject | None = None
         self._on_its_way: RetrievedObject | None = None
         self._untold = False
+        self._stored: set[str] = set()
 
     def ask(
         self,
@@ -270,7 +271,10 @@ class Retrieval:
             sop_instance_uid=string(command, AFFECTED_SOP_INSTANCE_UID),
             transfer_syntax_uid=transfer_syntax,
         )
-        return RetrievedObject(self._keeper, envelope, self._forward)
+        retrieved = RetrievedObject(self._keeper, envelope, self._forward)
+        if envelope.sop_instance_uid in self._stored:
+            retrieved.repeat()
+        return retrieved
 
     def _take_in(
         self, upstream: OpenUpstream, message: Message, retrieved: RetrievedObject
@@ -319,11 +323,18 @@ class Retrieval:
                 return
             retrieved.abandon()
             self._on_its_way = None
-            self._tally.answered(
-                retrieved.envelope.sop_instance_uid, answer, told=retrieved.is_refusal_told
-            )
+            if retrieved.is_repeated:
+                self._tally.repeated()
+            else:
+                self._count(retrieved, answer)
             self._untold = True
             self._tell()
+
+    def _count(self, retrieved: RetrievedObject, answer: Answer) -> None:
+        instance = retrieved.envelope.sop_instance_uid
+        self._tally.answered(instance, answer, told=retrieved.is_refusal_told)
+        if verdict(answer.status) is Verdict.STORED:
+            self._stored.add(instance)
 
     def _outcome(self, retrieved: RetrievedObject, *, begins: bool) -> Answer | None:
         """Return what has become of an object; None while its receiver has not answered."""

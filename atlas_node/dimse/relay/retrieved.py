@@ -62,6 +62,8 @@ class RetrievedObject:
     ----------
     is_refusal_told : bool
         Whether the upstream was told that it is not taken in.
+    is_repeated : bool
+        Whether who it is for has it already, from another upstream.
     """
 
     def __init__(self, keeper: Keeper, envelope: Envelope, forward: Forward) -> None:
@@ -69,7 +71,7 @@ class RetrievedObject:
         self._forward = forward
         self._arrival: Arrival | None = None
         self._handed_on: HandedOn | Answer = Answer(SUCCESS)
-        self.is_refusal_told = False
+        self.is_refusal_told = self.is_repeated = False
         self._refusal: Answer | None = None
         if not all(0 < len(uid) <= _LONGEST_UID for uid in _uids(envelope)):
             self.refuse(Answer(CANNOT_UNDERSTAND, "a SOP class or instance UID that is none"))
@@ -92,6 +94,12 @@ class RetrievedObject:
         """Do not take it in."""
         self._refusal = answer
         self.abandon()
+
+    def repeat(self) -> None:
+        """Do not hand it on: who it is for has it. The upstream is told that it is stored."""
+        if self._refusal is None:
+            self.is_repeated = True
+            self.refuse(Answer(SUCCESS))
 
     def arrive(self) -> Answer:
         """Note that all of it has come; return what the upstream is answered."""

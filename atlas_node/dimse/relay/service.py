@@ -19,7 +19,7 @@ from atlas_node.config import Config, QueryService, Service, Upstream
 from atlas_node.dimse.relay.classes import level_of, service_of
 from atlas_node.dimse.relay.find import Query
 from atlas_node.dimse.relay.get import get
-from atlas_node.dimse.relay.identifier import decode_identifier
+from atlas_node.dimse.relay.identifier import decode_identifier, is_truncated
 from atlas_node.dimse.relay.move import Move
 from atlas_node.dimse.relay.negotiation import (
     allowed_classes,
@@ -194,6 +194,8 @@ class QueryRelay:
             identifier = decode_identifier(request.identifier, syntax)
         except ValueError as error:
             raise NotRoutedError(DOES_NOT_MATCH_CLASS, str(error)) from error
+        if is_truncated(request.identifier, syntax):
+            raise NotRoutedError(DOES_NOT_MATCH_CLASS, "the identifier ends within an element")
         level = level_of(sop_class, identifier)
         upstreams = self._routes.upstreams(request.requestor, service, level)
         return _Asked(service, level, upstreams)

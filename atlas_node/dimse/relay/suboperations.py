@@ -92,7 +92,7 @@ class Tally:
         self._before = Counts()
         self._said = Counts()
         self._completed = self._warning = 0
-        self._refused = self._refused_later = self._lost = 0
+        self._refused = self._refused_later = self._lost = self._repeated = 0
         self._total: int | None = None
         self._failed: dict[str, None] = {}
         self._length_of_failed = 0
@@ -110,7 +110,8 @@ class Tally:
         failed += self._lost
         remaining = None
         if self._total is not None:
-            remaining = max(0, self._total - completed - warning - failed)
+            done = completed + warning + failed + self._repeated
+            remaining = max(0, self._total - done)
         return Counts(
             remaining,
             before.completed + completed,
@@ -135,7 +136,7 @@ class Tally:
         self._witnessed = witnessed
         self._said = Counts()
         self._completed = self._warning = 0
-        self._refused = self._refused_later = self._lost = 0
+        self._refused = self._refused_later = self._lost = self._repeated = 0
         self._total = None
 
     def answered(self, sop_instance_uid: str, answer: Answer, *, told: bool) -> None:
@@ -148,6 +149,11 @@ class Tally:
         told : bool
             Whether the upstream knows of a refusal, so that it counts it, too.
         """
+        if verdict(answer.status) is Verdict.STORED and sop_instance_uid in self._failed:
+            # It failed when an earlier upstream had sent it.
+            del self._failed[sop_instance_uid]
+            self._length_of_failed -= len(sop_instance_uid) + 1
+            self._before = replace(self._before, failed=max(0, self._before.failed - 1))
         if answer.status == SUCCESS:
             self._completed += 1
         elif verdict(answer.status) is Verdict.STORED:
@@ -158,6 +164,10 @@ class Tally:
             else:
                 self._refused_later += 1
             self.name_failed([sop_instance_uid])
+
+    def repeated(self) -> None:
+        """Pass over an object that an earlier upstream has sent, and that is counted there."""
+        self._repeated += 1
 
     def reported(self, response: Mapping[int, bytes]) -> None:
         """Take what the upstream says in a response."""

@@ -106,3 +106,18 @@ def test_a_configuration_without_routes_fails_the_check(check):
     (finding,) = [it for it in json.loads(done.output)["checks"] if not it["ok"]]
     assert finding["part"] == "routes"
     assert "add a route" in finding["detail"]
+
+
+def test_keys_of_the_index_that_cannot_be_searched_are_named(check):
+    keys = [("SIEMENS MR HEADER", "0019", "xx0c"), ("SIEMENS MR HAEDER", "0019", "xx0c"),
+            ("SIEMENS CSA HEADER", "0029", "xx10")]  # fmt: skip
+    index = [{"creator": creator, "group": g, "element": e} for creator, g, e in keys]
+    result = check("--json", query={"index": index})
+    assert result.exit_code == 1
+    found = [it for it in json.loads(result.stdout)["checks"] if it["part"] == "index"]
+    assert [(it["address"], it["name"], it["ok"]) for it in found] == [
+        ("SIEMENS MR HAEDER", "(0019,xx0c)", False),
+        ("SIEMENS CSA HEADER", "(0029,xx10)", False),
+    ]
+    assert "creator unknown" in found[0]["detail"]
+    assert "has VR OB" in found[1]["detail"]

@@ -67,8 +67,17 @@ def test_a_folder_is_read_once(config: Path, folder: Path) -> None:
     status = json.loads(run("status", "-c", config, "--json").stdout)
     assert status == [
         {"creator": "SIEMENS MR HEADER", "key": "(0019,xx0a)", "level": "image",
-         "values": 2, "entities": 3}
+         "values": 2, "entities": 3, "too_long": 0}
     ]  # fmt: skip
+
+
+def test_a_key_that_is_added_has_the_folder_read_again(config: Path, folder: Path) -> None:
+    run("backfill", "-c", config, "--folder", folder)
+    settings = yaml.safe_load(config.read_text())
+    settings["query"]["index"].append(settings["query"]["index"][0] | {"element": "xx0c"})
+    config.write_text(yaml.safe_dump(settings))
+    done = json.loads(run("backfill", "-c", config, "--folder", folder, "--json").stdout)
+    assert (done["objects"], done["skipped"]) == (3, 0)
 
 
 def test_a_stranger_in_the_folder_is_named_and_the_rest_goes_on(config: Path, folder: Path) -> None:

@@ -7,12 +7,14 @@ import time
 import pytest
 
 from atlas_dictionary import DictionaryError
-from atlas_node.config import Config
+from atlas_node.config import Config, IndexKey
 from atlas_node.dimse import listen
 from atlas_node.errors import LogError, SpoolError
 from atlas_node.log import LogFilter, LogStore
 from atlas_node.node.forwarder import ForwarderPart
 from atlas_node.node.receiver import ReceiverPart
+from atlas_node.query import AttributeIndex, Level
+from atlas_node.route.indexing import indexed_keys
 from atlas_node.spool import Doorbell, Occupancy, read_queue
 from tests.fault.pacs import Pacs, ct_object, free_port, send
 
@@ -106,6 +108,28 @@ def test_another_configuration_counts_from_the_next_object(run, tmp_path, caplog
         send(config.node.port, [after])
         assert second.wait_for([after.SOPInstanceUID])
         assert set(first.objects) == {before.SOPInstanceUID}
+
+
+def test_a_key_of_the_index_counts_from_the_next_object(run, tmp_path):
+    with Pacs() as pacs:
+        config = configuration(tmp_path, pacs.port)
+        worker = run(config)
+        it = IndexKey(creator="ACME", group="0011", element="xx01")
+        queries = config.query.model_copy(update={"index": (it,)})
+        worker.reload(config.model_copy(update={"query": queries}))
+        ds = ct_object(1)
+        ds.add_new(0x00110010, "LO", "ACME")
+        ds.add_new(0x00111001, "IS", 1000)
+        send(config.node.port, [ds])
+        index = AttributeIndex(config.log.url)
+        for _ in range(300):
+            if index.knows(indexed_keys([it])[0]):
+                break
+            time.sleep(0.01)
+        uids = [ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID]
+        [(vr, values)] = index.values(indexed_keys([it]), Level.IMAGE, uids).values()
+        assert (vr, values) == ("IS", ["1000"])
+        index.close()
 
 
 def test_a_configuration_that_cannot_be_used_changes_nothing(run, tmp_path):

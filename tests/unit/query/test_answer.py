@@ -13,10 +13,11 @@ from atlas_node.query import (
     IndexedKey,
     IndexedQuery,
     Level,
+    NothingIndexedError,
     PrivateKey,
     QueryKeyError,
 )
-from tests.unit.dimse.relay.queries import encoded
+from tests.unit.dimse.relay.queries import decoded, encoded
 
 MR_HEADER = "SIEMENS MR HEADER"
 B_VALUE = IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE)
@@ -82,6 +83,15 @@ def test_where_nothing_matches_nobody_is_asked(index):
     assert query(index, b_value("3000")).request(identifier()) is None
 
 
+def test_where_nothing_is_indexed_that_is_said(index):
+    other = IndexedKey(MR_HEADER, "(0019,xx0a)", Level.IMAGE)
+    key = PrivateKey(0x0019100A, MR_HEADER, "(0019,xx0a)", "US", (36,))
+    ds = identifier()
+    ds.add_new(0x0019100A, "US", 36)
+    with pytest.raises(NothingIndexedError, match=r"nothing is indexed for \(0019,xx0a\)"):
+        query(index, key, configured=(B_VALUE, other)).request(ds)
+
+
 def test_a_key_that_wants_its_value_back_narrows_nothing(index):
     asked = query(index, b_value()).request(identifier())
     assert asked.StudyInstanceUID == ""
@@ -97,7 +107,8 @@ def test_other_private_keys_keep_their_creator(index):
 
 
 def test_a_response_is_completed_with_what_the_index_knows(index):
-    answered = query(index, b_value()).answer(response("1.1"))
+    answered, is_whole = query(index, b_value()).answer(response("1.1"))
+    assert is_whole
     assert answered[0x00190010].value == MR_HEADER
     assert answered[0x0019100C].VR == "IS"
     assert list(answered[0x0019100C].value) == [0, 1000]
@@ -112,9 +123,90 @@ def test_a_response_that_does_not_match_is_held_back(index):
 
 
 def test_an_entity_that_the_index_does_not_know_comes_back_with_an_empty_key(index):
-    answered = query(index, b_value()).answer(response("1.9"))
+    answered, _ = query(index, b_value()).answer(response("1.9"))
     assert answered[0x0019100C].VR == "IS"
     assert answered[0x0019100C].value in (None, "")
+
+
+def test_a_block_of_another_creator_is_left_alone(index):
+    given = response("1.1")
+    given.add_new(0x00190010, "LO", "GEMS_ACQU_01")
+    given.add_new(0x0019100C, "SH", "theirs")
+    answered, is_whole = query(index, b_value()).answer(given)
+    assert is_whole
+    assert answered[0x00190010].value == "GEMS_ACQU_01"
+    assert answered[0x0019100C].value == "theirs"
+    assert answered[0x00190011].value == MR_HEADER
+    assert list(answered[0x0019110C].value) == [0, 1000]
+
+
+def test_a_creator_that_stands_elsewhere_keeps_its_block(index):
+    given = response("1.1")
+    given.add_new(0x00190010, "LO", "GEMS_ACQU_01")
+    given.add_new(0x00190042, "LO", MR_HEADER)
+    answered, _ = query(index, b_value()).answer(given)
+    assert list(answered[0x0019420C].value) == [0, 1000]
+    assert 0x00190011 not in answered
+
+
+SUITE = IndexedKey("GEMS_IDEN_01", "(0009,xx02)", Level.IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("character_set", "value"), [("ISO_IR 100", b"K\xf6ln"), ("ISO_IR 192", b"K\xc3\xb6ln ")]
+)
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_text_is_in_the_character_set_of_the_response(index, character_set, value, is_plain):
+    element, is_whole = _suite(index, character_set, is_plain=is_plain)
+    assert element.value == value
+    assert is_whole
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_text_that_the_character_set_does_not_have_is_left_out(index, is_plain):
+    assert _suite(index, None, is_plain=is_plain) == (None, False)
+
+
+def _suite(index, character_set, *, is_plain):
+    """Return the raw suite id in the response of a study, and whether that is all."""
+    index.record([Indexed(("1.1", "1.1.1", "1.1.1.1"), {SUITE: ("SH", ["Köln"])})])
+    key = PrivateKey(0x00091002, "GEMS_IDEN_01", "(0009,xx02)", "SH", ())
+    asked = query(index, key, configured=(SUITE,))
+    given = response("1.1")
+    if character_set:
+        given.SpecificCharacterSet = character_set
+    if is_plain:
+        plain, is_whole = asked.answer_plain(encoded(given))
+        answered = decoded(plain)
+    else:
+        completed, is_whole = asked.answer(given)
+        answered = decoded(encoded(completed))
+    return answered.get_item(0x00091002), is_whole
+
+
+@pytest.mark.parametrize(
+    ("asked", "returned"), [(("7.125",), "7.125"), ((), None), (("0-",), None)]
+)
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_more_values_than_an_element_holds_do_not_lose_the_study(index, asked, returned, is_plain):
+    values = {B_VALUE: ("DS", [f"{number}.125" for number in range(12_000)])}
+    index.record([Indexed(("1.3", "1.3.1", "1.3.1.1"), values)])
+    key = PrivateKey(0x0019100C, MR_HEADER, "(0019,xx0c)", "DS", asked)
+    if is_plain:
+        plain, is_whole = query(index, key).answer_plain(encoded(response("1.3")))
+        answered = decoded(plain)
+    else:
+        answered, is_whole = query(index, key).answer(response("1.3"))
+    assert not is_whole
+    assert answered[0x0019100C].value == returned
+
+
+@pytest.mark.parametrize("vr", ["AT", "OB", "UN"])
+def test_a_key_that_cannot_be_matched_is_said_and_has_no_value(index, vr):
+    key = PrivateKey(0x0019100C, MR_HEADER, "(0019,xx0c)", vr, (), understood=False)
+    answered, is_whole = query(index, key).answer(response("1.9"))
+    assert not is_whole
+    assert 0x0019100C not in answered
 
 
 def test_keys_that_are_not_indexed_are_not_ours(index):
@@ -146,4 +238,4 @@ def test_an_encoded_response_is_answered_like_a_decoded_one(index, study, key, m
         setattr(given_response, keyword, value)
     expected = query(index, b_value(*key)).answer(given_response)
     plain = asked.answer_plain(encoded(given_response))
-    assert plain == (None if expected is None else encoded(expected))
+    assert plain == (None if expected is None else (encoded(expected[0]), expected[1]))

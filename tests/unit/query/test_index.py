@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import sqlite3
+import tempfile
+from contextlib import closing
 
-from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level, parse_key
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas_node.query import (
+    AttributeIndex,
+    Indexed,
+    IndexedKey,
+    Level,
+    QueryKeyError,
+    parse_key,
+)
 
 B_VALUE = IndexedKey("SIEMENS MR HEADER", "(0019,xx0c)", Level.IMAGE)
 FIELD_OF_VIEW = IndexedKey("SIEMENS MR HEADER", "(0051,xx0c)", Level.SERIES)
@@ -119,3 +132,118 @@ def test_an_instance_can_be_forgotten(filled):
     filled.forget(["1.1.1.2"])
     assert entities(filled, B_VALUE, "IS", "1000", Level.STUDY) == set()
     assert entities(filled, B_VALUE, "IS", "0", Level.STUDY) == {"1.1", "1.2"}
+
+
+def stored(index, number, vr, *values, key=B_VALUE):
+    uids = ("1.1", "1.1.1", f"1.1.1.{number}")
+    index.record([Indexed(uids, {key: (vr, values)})])
+
+
+def test_an_instance_has_its_values_in_order_and_a_study_each_once(index):
+    stored(index, 1, "IS", 1000000800, 8, 0, 0)
+    stored(index, 2, "IS", 0, 8, 0, 0)
+    uids = ["1.1", "1.1.1", "1.1.1.1"]
+    assert index.values([B_VALUE], Level.IMAGE, uids) == {
+        B_VALUE: ("IS", ["1000000800", "8", "0", "0"])
+    }
+    assert index.values_under([B_VALUE], Level.IMAGE, [uids[2]])[uids[2]] == index.values(
+        [B_VALUE], Level.IMAGE, uids
+    )
+    assert index.values([B_VALUE], Level.STUDY, uids[:1]) == {
+        B_VALUE: ("IS", ["0", "8", "1000000800"])
+    }
+
+
+def test_a_series_has_the_list_that_all_its_images_have(index):
+    for number in range(3):
+        stored(index, number, "DS", "0.5", "0.5", "3", key=FIELD_OF_VIEW)
+    uids = ["1.1", "1.1.1"]
+    assert index.values([FIELD_OF_VIEW], Level.SERIES, uids) == {
+        FIELD_OF_VIEW: ("DS", ["0.5", "0.5", "3"])
+    }
+    stored(index, 9, "DS", "4", "3", key=FIELD_OF_VIEW)
+    assert index.values([FIELD_OF_VIEW], Level.SERIES, uids) == {
+        FIELD_OF_VIEW: ("DS", ["0.5", "0.5", "3", "4"])
+    }
+
+
+def test_values_of_two_vrs_are_all_found_and_told_in_one(index):
+    stored(index, 1, "IS", 1000)
+    stored(index, 2, "DS", "500")
+    for asked in ("1000", "500", "400-600"):
+        assert entities(index, B_VALUE, "IS", asked, Level.STUDY) == {"1.1"}
+    assert index.values([B_VALUE], Level.STUDY, ["1.1"]) == {B_VALUE: ("DS", ["500", "1000"])}
+    assert index.values_under([B_VALUE], Level.STUDY, ["1.1"]) == {
+        "1.1": {B_VALUE: ("DS", ["500", "1000"])}
+    }
+
+
+def test_an_instance_recorded_again_has_its_later_values_alone(filled):
+    filled.record([instance("1.1", 1, 2, b_value=1500)])
+    assert entities(filled, B_VALUE, "IS", "1000", Level.STUDY) == set()
+    assert entities(filled, B_VALUE, "IS", "1500", Level.IMAGE) == {"1.1.1.2"}
+
+
+def test_an_instance_that_moved_to_another_study_is_found_there_alone(filled):
+    filled.record([Indexed(("1.9", "1.9.1", "1.1.1.2"), {B_VALUE: ("IS", [1000])})])
+    assert entities(filled, B_VALUE, "IS", "1000", Level.STUDY) == {"1.9"}
+
+
+@pytest.mark.parametrize("values", [(), ("x" * 3000,), ("short", "x" * 3000)])
+def test_a_value_too_long_is_told_as_none_and_counted(index, values):
+    stored(index, 1, "LT", *values)
+    assert index.values([B_VALUE], Level.IMAGE, ["1.1", "1.1.1", "1.1.1.1"]) == {}
+    assert index.too_long(B_VALUE) == 1
+    assert index.counts([B_VALUE]) == {B_VALUE: (0, 0)}
+
+
+def test_whether_anything_is_known_of_a_key(filled):
+    assert filled.knows(B_VALUE)
+    assert not filled.knows(IndexedKey("GEMS_PARM_01", "(0043,xx39)", Level.IMAGE))
+
+
+def test_a_source_is_read_again_for_other_keys(index):
+    index.sweep("folder", "a.dcm", [B_VALUE, FIELD_OF_VIEW])
+    assert index.swept("folder", [FIELD_OF_VIEW, B_VALUE]) == {"a.dcm"}
+    assert index.swept("folder", [B_VALUE]) == set()
+    index.sweep("folder", "a.dcm", [B_VALUE])
+    assert index.swept("folder", [B_VALUE]) == {"a.dcm"}
+
+
+@given(
+    vr=st.sampled_from(["LO", "LT", "PN", "IS", "DS"]),
+    values=st.lists(st.sampled_from(["ab", "AB", "abc", " ab", "a b", "10", "1e1", "-3", "9"])),
+    key=st.sampled_from(["ab", "ab*", "a?c", "*c", "a*", " ab", "10", "5-20", "-3", "-20", "9-"]),
+)
+@settings(max_examples=20, deadline=None)
+def test_what_the_database_finds_is_what_matching_says(vr, values, key):
+    try:
+        condition = parse_key(vr, [key])
+    except QueryKeyError:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        index = AttributeIndex(f"sqlite:///{folder}/log.db")
+        index.record(
+            Indexed(("1.1", "1.1.1", f"1.1.1.{number}"), {B_VALUE: (vr, [value])})
+            for number, value in enumerate(values)
+        )
+        found = index.entities(B_VALUE, condition, Level.IMAGE, 100)
+        index.close()
+    assert found == {
+        f"1.1.1.{number}" for number, value in enumerate(values) if condition.matches([value])
+    }
+
+
+def test_tables_of_another_version_are_made_anew(tmp_path, caplog):
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with closing(sqlite3.connect(tmp_path / "log.db")) as old:
+        old.execute("CREATE TABLE index_values (id INTEGER PRIMARY KEY, text TEXT)")
+        old.commit()
+    AttributeIndex(url).close()
+    assert "made anew, empty: fill it with `atlas-node index backfill`" in caplog.text
+    index = AttributeIndex(url)
+    index.record([instance("1.1", 1, 1, b_value=0)])
+    index.close()
+    again = AttributeIndex(url)
+    assert again.knows(B_VALUE)
+    again.close()

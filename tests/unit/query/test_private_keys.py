@@ -13,7 +13,8 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 
 from atlas_dictionary import open_layers
-from atlas_node.query import PrivateAttributes, encode_values, resolve
+from atlas_node.query import IndexedKey, Level, PrivateAttributes, encode_values, resolve
+from atlas_node.query.private_keys import encodings_of, is_searchable
 
 MR_HEADER = "SIEMENS MR HEADER"
 EOS = "Biospace Med : EOS Tag"
@@ -93,9 +94,12 @@ def test_the_vr_that_the_caller_states_is_kept(attributes):
     ("value", "values", "sent"),
     [
         (struct.pack("<H", 36), (36,), 36),
+        (b"36", ("36", 13875), 36),
+        (b"4 ", ("4", 0x2034), 4),
         (b"360 ", ("360",), 360),
         (b"30-40 ", ("30-40",), None),
         (b"", (), None),
+        (b"many", (), None),
     ],
 )
 def test_a_binary_key_may_be_written_as_text(attributes, value, values, sent):
@@ -103,6 +107,7 @@ def test_a_binary_key_may_be_written_as_text(attributes, value, values, sent):
     completed, (key,) = resolve(ds, attributes)
     assert (key.vr, key.values) == ("US", values)
     assert key.encodable is (sent is not None or not value)
+    assert key.understood is (value != b"many")
     assert completed[0x0019, 0x100A].value == sent
 
 
@@ -126,3 +131,74 @@ def test_numbers_come_back_from_their_encoding(numbers):
 @pytest.mark.parametrize("value", ["30-40", "x", "70000", ""])
 def test_what_is_no_number_of_the_vr_is_not_encoded(value):
     assert encode_values("US", [value]) is None
+
+
+def test_a_key_of_the_index_has_its_vr_whatever_the_caller_states(attributes):
+    indexed = [IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE)]
+    _, (key,) = resolve(on_the_wire(request(0x0C, "LO", "900-1100")), attributes, indexed)
+    assert (key.vr, key.values) == ("IS", ("900-1100",))
+    completed, (key,) = resolve(on_the_wire(request(0x0C, "US", 1000)), attributes, indexed)
+    assert (key.vr, key.values) == ("IS", (1000,))
+    assert completed[0x0019, 0x100C].VR == "IS"
+
+
+def test_a_missing_creator_comes_from_the_index_where_one_key_is_at_its_place(attributes):
+    indexed = [IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE)]
+    ds = on_the_wire(request(0x0C, "UN", b"1000", creator=""))
+    completed, (key,) = resolve(ds, attributes, indexed)
+    assert (key.creator, key.vr, key.values) == (MR_HEADER, "IS", ("1000",))
+    assert completed[0x0019, 0x0010].value == MR_HEADER
+    two = [*indexed, IndexedKey("GEMS_ACQU_01", "(0019,xx0c)", Level.IMAGE)]
+    _, (key,) = resolve(ds, attributes, two)
+    assert key.creator == ""
+
+
+def test_keys_of_two_missing_creators_get_a_block_each(attributes):
+    indexed = [
+        IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE),
+        IndexedKey("GEMS_ACQU_01", "(0019,xx9c)", Level.IMAGE),
+    ]
+    ds = on_the_wire(request(0x0C, "UN", b"1000", creator=""))
+    ds.add_new(0x0019109C, "UN", b"efgre3d ")
+    completed, keys = resolve(ds, attributes, indexed)
+    for key in keys:
+        creator_tag = key.tag & 0xFFFF0000 | key.tag >> 8 & 0xFF
+        assert completed[creator_tag].value == key.creator
+        assert key.tag in completed
+    assert {key.creator for key in keys} == {MR_HEADER, "GEMS_ACQU_01"}
+    assert len(completed) == len(ds) + 2
+
+
+def test_a_key_without_any_creator_does_not_come_under_that_of_another(attributes):
+    indexed = [IndexedKey(MR_HEADER, "(0019,xx0c)", Level.IMAGE)]
+    ds = on_the_wire(request(0x0C, "UN", b"1000", creator=""))
+    ds.add_new(0x001910F7, "UN", b"what")
+    completed, keys = resolve(ds, attributes, indexed)
+    unknown = next(key for key in keys if not key.creator)
+    assert unknown.tag == 0x001910F7
+    assert (0x0019, 0x0010) not in completed
+    assert completed[0x0019, 0x0011].value == MR_HEADER
+    assert completed[0x0019, 0x110C].value == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "character_set", "encoded"),
+    [
+        ("Köln", "ISO_IR 100", b"K\xf6ln"),
+        ("Köln", "ISO_IR 192", b"K\xc3\xb6ln "),
+        ("Köln", None, None),
+        ("Köln", "ISO_IR 6", None),
+        ("Köln", "ISO_IR 144", None),
+        ("Köln", ["", "ISO 2022 IR 100"], b"\x1b-AK\xf6ln "),
+        ("山田", ["", "ISO 2022 IR 87"], b"\x1b$B;3ED\x1b(B"),
+        ("Koeln", "no such set", b"Koeln "),
+    ],
+)
+def test_text_is_encoded_in_the_character_set_or_not_at_all(text, character_set, encoded):
+    assert encode_values("LO", [text], encodings_of(character_set)) == encoded
+
+
+@pytest.mark.parametrize("vr", ["AT", "OB", "OW", "SQ", "UN"])
+def test_what_is_neither_text_nor_a_number_is_not_encoded(vr):
+    assert encode_values(vr, ["(0010,0010)"]) is None
+    assert not is_searchable(vr)

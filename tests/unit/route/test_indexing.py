@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from atlas_node.annotate import Annotator
@@ -37,14 +39,12 @@ def test_keys_come_from_the_configuration():
 
 def test_the_value_of_an_indexed_element_is_found(indexer, annotator):
     found = indexer.indexed(UIDS, facts(annotator, private_block(b"\x24\x00")))
-    assert found is not None
     assert found.uids == ("1.1", "1.1.1", "1.1.1.1")
     assert found.values == {MOSAIC: ("US", [36])}
 
 
 def test_an_element_that_had_its_vr_counts_too(indexer, annotator):
     found = indexer.indexed(UIDS, facts(annotator, private_block(b"\x24\x00", vr="US")))
-    assert found is not None
     assert found.values == {MOSAIC: ("US", [36])}
 
 
@@ -55,7 +55,6 @@ def test_values_in_items_are_collected_each_once(indexer, annotator):
 
     items = item(b"\x24\x00") + item(b"\x25\x00") + item(b"\x24\x00")
     found = indexer.indexed(UIDS, facts(annotator, element(0x52009230, "SQ", items)))
-    assert found is not None
     assert found.values == {MOSAIC: ("US", [36, 37])}
 
 
@@ -70,11 +69,53 @@ def test_values_in_items_are_collected_each_once(indexer, annotator):
     ids=["another creator", "a value that does not fit", "an empty value", "no private element"],
 )
 def test_nothing_is_invented(indexer, annotator, data):
-    assert indexer.indexed(UIDS, facts(annotator, data)) is None
+    assert indexer.indexed(UIDS, facts(annotator, data)).values == {}
 
 
 def test_an_object_without_an_identity_cannot_be_found_again(indexer, annotator):
-    assert indexer.indexed(Identity(), facts(annotator, private_block(b"\x24\x00"))) is None
+    assert indexer.record([(Identity(), facts(annotator, private_block(b"\x24\x00")))]) == 0
+    assert not indexer.index.knows(MOSAIC)
+
+
+def test_a_multi_valued_attribute_keeps_its_order_and_repeats(indexer, annotator):
+    data = element(0x00190010, "LO", text("SIEMENS MR HEADER"))
+    data += element(0x0019100A, "IS", b"1000000800\\8\\0\\0 ")
+    indexer.record([(UIDS, facts(annotator, data))])
+    found = indexer.index.values([MOSAIC], Level.IMAGE, ["1.1", "1.1.1", "1.1.1.1"])
+    assert found == {MOSAIC: ("IS", ["1000000800", "8", "0", "0"])}
+
+
+@pytest.mark.parametrize(
+    ("vr", "encoded", "values"),
+    [
+        ("FD", struct.pack("<100d", *range(100)), [float(it) for it in range(100)]),
+        ("LT", b"x" * 300 + b" needle ", ["x" * 300 + " needle"]),
+        ("DS", b"1.50\\1.5 ", ["1.50", "1.5"]),
+    ],
+)
+def test_a_value_is_indexed_whole_and_as_it_is_written(indexer, annotator, vr, encoded, values):
+    found = indexer.indexed(UIDS, facts(annotator, private_block(encoded, vr=vr)))
+    assert found.values == {MOSAIC: (vr, values)}
+
+
+def test_of_a_value_too_long_for_the_index_nothing_is_there(indexer, annotator):
+    long = private_block(b"x" * 10_000, vr="UT")
+    indexer.record([(UIDS, facts(annotator, long))])
+    assert indexer.index.values([MOSAIC], Level.STUDY, ["1.1"]) == {}
+    assert indexer.index.entities(MOSAIC, parse_key("LO", ["xx*"]), Level.STUDY, 10) == set()
+    assert indexer.index.too_long(MOSAIC) == 1
+
+
+@pytest.mark.parametrize("vr", ["OB", "AT"])
+def test_a_vr_that_cannot_be_searched_is_left_out(indexer, annotator, vr):
+    found = indexer.indexed(UIDS, facts(annotator, private_block(b"\x10\x00\x10\x00", vr=vr)))
+    assert found.values == {}
+
+
+def test_an_object_stored_again_without_the_attribute_is_not_found_by_it(indexer, annotator):
+    indexer.record([(UIDS, facts(annotator, private_block(b"\x24\x00")))])
+    indexer.record([(UIDS, facts(annotator, element(0x00080060, "CS", b"MR")))])
+    assert indexer.index.entities(MOSAIC, parse_key("US", [36]), Level.STUDY, 10) == set()
 
 
 def test_what_is_recorded_can_be_asked_for(indexer, annotator):

@@ -242,6 +242,17 @@ class TestPrivateElements:
         assert asked.get_item(0x0019100A).VR == "US"
         assert not asked.get_item(0x0019100A).value
 
+    @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+    @pytest.mark.parametrize("missing", [1, 3, 9, 14])
+    def test_an_identifier_that_ends_too_early_is_refused(self, run_node, missing, syntax):
+        request = encoded(study_keys(StudyInstanceUID="1.2.345"), syntax)
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port, [(STUDY_ROOT, (syntax,))]) as workstation:
+                [final] = workstation.find(request[:-missing])
+        assert final.status == DOES_NOT_MATCH
+        assert not upstream.requests
+
     def test_an_identifier_that_cannot_be_read_is_refused(self, run_node):
         with Upstream(answers(Reply(SUCCESS))) as upstream:
             node = run_node(upstream.entry())
@@ -297,6 +308,39 @@ class TestIndex:
             with Workstation(node.port) as workstation:
                 assert statuses(workstation.find(with_private(b"42"))) == [SUCCESS]
         assert not upstream.requests
+
+    def test_an_index_without_any_value_of_a_key_is_said(self, run_node, index):
+        other = IndexedKey(MR_HEADER, "(0019,xx0d)", Level.IMAGE)
+        request = with_private(b"NONE").replace(b"\x0c\x10UN", b"\x0d\x10UN")
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry(), index=index, keys=[INDEXED, other])
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(request)
+        assert (final.status, final.comment) == (
+            SOME_FAILED, "nothing is indexed for (0019,xx0d)",
+        )  # fmt: skip
+
+    def test_a_key_at_patient_level_is_passed_on_as_not_matched(self, run_node, index):
+        request = (
+            with_private(b"1000")
+            .replace(b"STUDY ", b"PATIENT ")
+            .replace(b"CS\x06\x00", b"CS\x08\x00")
+        )
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port, [(PATIENT_ROOT, (EXPLICIT,))]) as workstation:
+                found = workstation.find(request, PATIENT_ROOT)
+        assert statuses(found) == [FF01, SUCCESS]
+
+    def test_what_the_upstream_has_under_another_creator_stays_its_own(self, run_node, index):
+        theirs = with_private(b"x ", "SH", "GEMS_ACQU_01", StudyInstanceUID="1.2.1")
+        with Upstream(answers(Reply(PENDING, theirs), Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port) as workstation:
+                found = workstation.find(with_private(b"1000"))
+        first = decoded(found[0].identifier)
+        assert (first[0x00190010].value, first[B_VALUE].value) == ("GEMS_ACQU_01", "x")
+        assert (first[0x00190011].value, first[0x0019110C].value) == (MR_HEADER, [0, 1000])
 
     def test_an_empty_key_only_asks_for_the_value(self, run_node, index):
         replies = [pending(number) for number in (0, 7)]

@@ -229,6 +229,30 @@ def test_objects_of_two_upstreams_are_added_up(stack, tmp_path):
     assert (outcome.status, outcome.counts) == (0x0000, (5, 0, 0))
 
 
+def test_an_instance_that_two_upstreams_have_comes_and_counts_once(stack, tmp_path):
+    both = objects(4)
+    archives = [stack.enter_context(ScriptedArchive(it)) for it in (both[:3], both)]
+    node = stack.enter_context(RetrievingNode(tmp_path, [it.upstream for it in archives]))
+    outcome = Workstation(node.port).get(study_keys())
+    assert (outcome.status, outcome.counts) == (0x0000, (4, 0, 0))
+    uids = [str(read(it).SOPInstanceUID) for it in outcome.objects]
+    assert sorted(uids) == sorted(it.SOPInstanceUID for it in both)
+    assert archives[1].answered == [0x0000] * 4
+    assert node.logged_objects() == 4
+
+
+def test_what_the_caller_refused_of_one_upstream_is_tried_from_the_next(stack, tmp_path):
+    both = objects(2)
+    archives = [stack.enter_context(ScriptedArchive(both)) for _ in range(2)]
+    node = stack.enter_context(RetrievingNode(tmp_path, [it.upstream for it in archives]))
+    station = Workstation(node.port)
+    statuses = iter([0xA700, 0x0000, 0x0000])
+    station.store = lambda event: next(statuses)
+    outcome = station.get(study_keys())
+    assert (outcome.status, outcome.counts) == (0x0000, (2, 0, 0))
+    assert outcome.failed == []
+
+
 def test_an_upstream_that_is_down_beside_another_is_a_warning(stack, archive, tmp_path):
     down = Upstream(name="down", ae_title="DOWN", host="127.0.0.1", port=free_port())
     node = stack.enter_context(RetrievingNode(tmp_path, [down, archive.upstream]))
