@@ -155,8 +155,7 @@ class Archive:
         try:
             yield assoc
         finally:
-            if assoc.is_established:
-                assoc.release()
+            leave(assoc)
 
 
 class Scanner:
@@ -202,8 +201,7 @@ class Scanner:
         try:
             yield assoc
         finally:
-            if assoc.is_established:
-                assoc.release()
+            leave(assoc)
 
     def ask(
         self,
@@ -226,6 +224,15 @@ class Scanner:
             self.told_in.append("its own" if event.assoc.is_requestor else "new")
             self.callers.append(event.assoc.requestor.ae_title)
         return self.status, None
+
+
+def leave(assoc: Any) -> None:
+    """Release an association; its reactor may die of a message in between and leave the socket."""
+    if assoc.is_established:
+        assoc.release()
+    transport = assoc.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.close()
 
 
 def request(

@@ -96,6 +96,9 @@ RECORD_SECONDS: Final = Metric(
     "Time from the receipt of an object until the log has it.",
     buckets=_LONG_SECONDS,
 )
+LATENCIES: Final = (RECEIVE_SECONDS, DELIVERY_SECONDS, RECORD_SECONDS)
+"""What the status page shows of the last ten minutes, over all labels."""
+
 ASSOCIATIONS_OPEN: Final = Metric(
     "associations_open", "gauge", "Associations that are open.", ("direction",)
 )

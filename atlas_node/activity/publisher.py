@@ -22,6 +22,7 @@ from atlas_node import __version__
 from atlas_node.activity.metrics import (
     BYTES_RECEIVED,
     DELIVERIES,
+    LATENCIES,
     OBJECTS_RECEIVED,
     OBJECTS_RECORDED,
 )
@@ -80,6 +81,9 @@ class Publisher:
         with contextlib.suppress(OSError):
             self._file = self._open()
         self._before = _progress(tally.counts())
+        self._latencies = _latencies(tally.counts())
+        # Of each interval of the last ten minutes its end, and what was counted when it began.
+        self._begun: deque[tuple[int, dict[str, list[int]]]] = deque(maxlen=_INTERVALS)
         self._thread = threading.Thread(target=self._run, name="activity", daemon=True)
 
     def start(self) -> None:
@@ -138,6 +142,7 @@ class Publisher:
             "ended": ended,
             "counts": counts.to_json(),
             "history": [to_json(it) for it in self._history],
+            "recent": self._recent(counts, now),
             **_snapshot_json(snapshot),
         }
         text = json.dumps(document, separators=(",", ":")).encode("ascii")
@@ -148,7 +153,7 @@ class Publisher:
 
     def _note_progress(self, counts: Counts, now: float) -> None:
         """Add what was counted since the last time to the interval that now lies in."""
-        end = (int(now) // INTERVAL + 1) * INTERVAL
+        end = _end_of_interval(now)
         progress = _progress(counts)
         more = [now - before for now, before in zip(progress, self._before, strict=True)]
         self._before = progress
@@ -156,6 +161,34 @@ class Publisher:
             so_far = to_json(self._history.pop())[1:]
             more = [a + b for a, b in zip(more, so_far, strict=True)]
         self._history.append(Interval(end, *more))
+
+    def _recent(self, counts: Counts, now: float) -> dict[str, list[int]]:
+        """Return the buckets of each latency that were counted in the last ten minutes."""
+        end, latencies = _end_of_interval(now), _latencies(counts)
+        if not self._begun or self._begun[-1][0] != end:
+            self._begun.append((end, self._latencies))
+        self._latencies = latencies
+        while self._begun[0][0] <= end - _INTERVALS * INTERVAL:
+            self._begun.popleft()
+        begun = self._begun[0][1]
+        return {
+            name: [now - before for now, before in zip(buckets, begun[name], strict=True)]
+            for name, buckets in latencies.items()
+        }
+
+
+def _end_of_interval(now: float) -> int:
+    return (int(now) // INTERVAL + 1) * INTERVAL
+
+
+def _latencies(counts: Counts) -> dict[str, list[int]]:
+    """Return the buckets of each latency, over all labels."""
+    found = {it.name: [0] * (len(it.buckets) + 1) for it in LATENCIES}
+    for (name, _), distribution in counts.distributions.items():
+        if name in found:
+            pairs = zip(found[name], distribution.counts, strict=True)
+            found[name] = [a + b for a, b in pairs]
+    return found
 
 
 def _progress(counts: Counts) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 from atlas_node.activity.metrics import (
     ASSOCIATIONS_OPEN,
     DESTINATION_REACHABLE,
+    LATENCIES,
     METRICS,
     PROCESSES,
     QUEUE_LENGTH,
@@ -74,6 +75,7 @@ class ProcessActivity:
     snapshot: Snapshot = field(repr=False)
     open: tuple[int, int] = field(repr=False)
     history: tuple[Interval, ...] = field(repr=False)
+    recent: Mapping[str, list[int]] = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,9 @@ class Activity:
     destinations : mapping of str to DestinationState
     history : tuple of Interval
         The last ten minutes without gaps, the oldest first; empty when nothing was published.
+    recent : mapping of str to tuple of int
+        By the name of each of `LATENCIES`: how many values of the last ten minutes, of all labels,
+        fell into each bucket of the metric, and last those above them all.
     """
 
     processes: tuple[ProcessActivity, ...] = ()
@@ -125,6 +130,7 @@ class Activity:
     outgoing: tuple[OutgoingAssociation, ...] = ()
     destinations: Mapping[str, DestinationState] = field(default_factory=dict)
     history: tuple[Interval, ...] = ()
+    recent: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     _counts: Counts = field(default_factory=Counts, repr=False)
     _gauges: Mapping[tuple[str, Labels], float] = field(default_factory=dict, repr=False)
 
@@ -198,6 +204,7 @@ def read_activity(spool: Path, now: float | None = None) -> Activity:
         ),
         destinations,
         _history(processes, now) if processes else (),
+        _recent(processes, now),
         counts,
         _gauges(processes, destinations),
     )
@@ -248,6 +255,24 @@ def _history(processes: tuple[ProcessActivity, ...], now: float) -> tuple[Interv
     return tuple(Interval(at, *numbers) for at, numbers in sums.items())
 
 
+def _recent(processes: tuple[ProcessActivity, ...], now: float) -> dict[str, tuple[int, ...]]:
+    speaking = [it for it in processes if now - it.at < _HISTORY]
+    found = {}
+    for metric in LATENCIES:
+        of_metric = [it.recent[metric.name] for it in speaking if metric.name in it.recent]
+        found[metric.name] = tuple(sum(it) for it in zip(*of_metric, strict=True))
+    return found
+
+
+def _recent_json(value: Any) -> dict[str, list[int]]:
+    """Return what a process published; a metric of another version is left out."""
+    return {
+        it.name: [int(count) for count in value[it.name]]
+        for it in LATENCIES
+        if len(value.get(it.name, ())) == len(it.buckets) + 1
+    }
+
+
 def _read(path: Path, now: float) -> ProcessActivity | None:
     text = read_slots(path)
     if text is None:
@@ -284,4 +309,5 @@ def _parse(document: Any, now: float) -> ProcessActivity | None:
         ),
         open=(int(incoming), int(outgoing)),
         history=tuple(Interval(*it) for it in document["history"]),
+        recent=_recent_json(document.get("recent", {})),
     )

@@ -56,11 +56,16 @@ def log(
     name: Annotated[str | None, typer.Option(help="Part of the element's name.")] = None,
     patient: Annotated[str | None, typer.Option(help="Patient ID.")] = None,
     study: Annotated[str | None, typer.Option(help="Study Instance UID.")] = None,
+    series: Annotated[str | None, typer.Option(help="Series Instance UID.")] = None,
+    sop: Annotated[str | None, typer.Option(help="SOP Instance UID.")] = None,
     status: Annotated[
         str | None, typer.Option(help="decoded, already, unknown, refused or ambiguous.")
     ] = None,
     since: Annotated[
         str | None, typer.Option(help="2026-03-01T08:30, or an age: 30m, 2h, 7d.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Before this time, or to the end of this day; as --since.")
     ] = None,
     calling_ae: Annotated[str | None, typer.Option(help="AE title of the sender.")] = None,
     modality: Annotated[str | None, typer.Option(help="Modality.")] = None,
@@ -81,8 +86,9 @@ def log(
         wanted = LogFilter.from_text(
             {
                 "creator": creator, "tag": tag, "vr": vr, "name": name, "patient_id": patient,
-                "study_uid": study, "status": status, "since": since, "calling_ae": calling_ae,
-                "modality": modality, "manufacturer": manufacturer, "object_id": object_id,
+                "study_uid": study, "series_uid": series, "sop_uid": sop, "status": status,
+                "since": since, "until": until, "calling_ae": calling_ae, "modality": modality,
+                "manufacturer": manufacturer, "object_id": object_id,
             }
         )  # fmt: skip
     except ValueError as error:
@@ -157,7 +163,8 @@ class _Table:
         else:
             self._widths = _fitted(widened, self._terminal)
         if first:
-            self._write(_TITLES, [{"bold": True}] * len(_TITLES))
+            zone = datetime.now().astimezone().tzname()
+            self._write((f"time ({zone})", *_TITLES[1:]), [{"bold": True}] * len(_TITLES))
         for row in rows:
             cells = list(row)
             if self._terminal is not None and row[:3] == self._before[:3]:

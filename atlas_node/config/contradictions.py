@@ -28,6 +28,11 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def open_to_the_network(web: WebSettings) -> bool:
+    """Whether a viewer with these settings would let everybody on other machines in."""
+    return web.open_to_all and not is_loopback(web.host)
+
+
 def _is_any(host: str) -> bool:
     return host in ("0.0.0.0", "::")  # noqa: S104
 
@@ -60,7 +65,8 @@ def _ports(config: Config) -> Iterator[Contradiction]:
 
 
 def _web(web: WebSettings) -> Iterator[Contradiction]:
-    if web.enabled and not is_loopback(web.host) and web.open_to_all:
+    # Also where the node itself has no viewer: `atlas-node web` serves with these settings.
+    if open_to_the_network(web):
         yield (
             ("web", "host"),
             f"{web.host} can be reached from other machines: "
@@ -144,6 +150,15 @@ def _query(config: Config) -> Iterator[Contradiction]:
         for name in route.to:
             if name not in names:
                 yield ("query", "routes", index, "to"), f"no upstream named {quoted(name)}; {known}"
+    listed: dict[tuple[str, str, str], int] = {}
+    for index, key in enumerate(config.query.index):
+        attribute = (" ".join(key.creator.split()).lower(), key.group, key.element)
+        if attribute in listed:
+            yield (
+                ("query", "index", index, "element"),
+                f"this attribute is already query.index[{listed[attribute]}]",
+            )
+        listed.setdefault(attribute, index)
     first: dict[str, int] = {}
     for index, destination in enumerate(config.query.move_destinations):
         at: Location = ("query", "move_destinations", index)

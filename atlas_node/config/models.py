@@ -430,7 +430,9 @@ class WebSession(Settings):
     """How long somebody stays signed in."""
 
     idle: Seconds = Field(
-        default=3600, description="Seconds without a request after which a session ends."
+        default=3600,
+        description="Seconds without use (requests that an open page makes by itself are none) "
+        "after which a session ends.",
     )
     longest: Seconds = Field(
         default=43200, description="Seconds after which a session ends in any case."

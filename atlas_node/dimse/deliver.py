@@ -5,9 +5,10 @@ slow or down holds up nothing but itself. Three things can go wrong, and each ha
 
 - The destination cannot be reached, or our disk cannot be read: everything for it waits in its
   order, for as long as it takes. No object is to blame and none is counted a try.
-- It is out of resources (A7xx) or the association breaks while an object is sent: the object
-  waits and so does the destination, but another object goes next, as this one may be the cause.
-  One that is out of resources for this object alone, and stores others, refuses it.
+- It is out of resources (A7xx) or the association breaks while an object is sent: this object may
+  be the cause, so it waits and one of another series is tried at once. Only when that fails as
+  well does the destination wait, and then what has not been tried goes before what has failed.
+  A destination that is out of resources for one object alone, and stores others, refuses it.
 - It refuses an object: that object is tried again later and is dead after `retry.max_tries`.
 
 An object that waits holds back those of its series that arrived after it (`setbacks`).
@@ -143,7 +144,9 @@ class Courier:
                 self._stopping.wait(rest)
                 continue
             delivery = self._spool.take(
-                self.destination.name, max(0.0, used + idle - time.monotonic())
+                self.destination.name,
+                max(0.0, used + idle - time.monotonic()),
+                self._setbacks.last(),
             )
             if delivery is not None:
                 self._busy = True
@@ -180,7 +183,7 @@ class Courier:
             self._failed(delivery, str(error), annotation)
         except AssociationLostError as error:
             self._failed(delivery, str(error), annotation)
-            self._let_rest(str(error))
+            self._broke_down(delivery, str(error))
         except (PeerError, SpoolError) as error:
             self._not_tried(delivery, str(error))
         except Exception as error:
@@ -254,7 +257,7 @@ class Courier:
             self._failed(delivery, f"{self._peer}: {detail}, but it stores others", annotation)
         else:
             self._failed(delivery, f"{self._peer}: {detail}", annotation, dead=False)
-            self._let_rest(f"{self._peer}: {detail}")
+            self._broke_down(delivery, f"{self._peer}: {detail}")
 
     def _failed(
         self,
@@ -318,6 +321,12 @@ class Courier:
         )
         self._spool.settle(delivery, record, hold_place=True)
 
+    def _broke_down(self, delivery: Delivery, why: str) -> None:
+        """Let the destination rest, unless the one object that it broke down over may be why."""
+        self._failure = (time.time(), why)
+        if self._setbacks.unanswered(delivery.entry.object_id):
+            self._let_rest(why)
+
     def _let_rest(self, why: str) -> None:
         self._failure = (time.time(), why)
         self._failures += 1
@@ -327,6 +336,7 @@ class Courier:
 
     def _reached(self) -> None:
         self._answered_at = time.time()
+        self._setbacks.answered()
         if self._failures:
             _logger.info("destination %s answers again", self.destination.name)
         self._failures = 0

@@ -224,7 +224,10 @@ class KeptAssociation:
             patience=self._patience,
         )
         if 0 < longest < SHORTEST_PDU:
-            raise self._given_up(f"takes PDUs of {longest} bytes, which hold no part of an object")
+            self._assoc.abort()
+            raise PeerError(
+                f"{self._peer}: takes PDUs of {longest} bytes, which hold no part of an object"
+            )
         self._opened_at, self._objects, self._bytes = time.time(), 0, 0
         self._contexts = {syntax: number for number, syntax in negotiated.accepted.items()}
         for syntax in self._contexts:

@@ -5,11 +5,16 @@ until it is sent or dead, and all other series go on. The rule has an end: where
 dead, the order of its series is lost anyway, and its other objects no longer wait for each
 other, or a series that is refused would fail one object after the other for weeks.
 
+An object to which the destination gave no answer may be at fault, or the destination is. Until it
+answers for an object the two cannot be told apart: what has failed goes after all others then,
+so that an object that is bad cannot be the one that is tried again and again in their place.
+
 Nothing of this is kept on disk: after a start everything is due in its order of arrival.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 _MOST_SERIES: Final = 4096
@@ -24,6 +29,7 @@ class Setbacks:
         self._failed: dict[str, tuple[str, int]] = {}
         self._first: dict[str, set[str]] = {}
         self._out_of_order: dict[str, None] = {}
+        self._unanswered: set[str] = set()
 
     def ahead_of(self, object_id: str, series: str) -> str | None:
         """Return the object that must be sent before `object_id`; None when it may go."""
@@ -35,6 +41,26 @@ class Setbacks:
         self._failed[object_id] = (series, self._stored)
         if series and series not in self._out_of_order:
             self._first.setdefault(series, set()).add(object_id)
+
+    def unanswered(self, object_id: str) -> bool:
+        """Note that the destination broke down over an object.
+
+        Returns
+        -------
+        bool
+            Whether it did so over another one, too, since it answered last: the destination is at
+            fault then, as far as can be told.
+        """
+        self._unanswered.add(object_id)
+        return len(self._unanswered) > 1
+
+    def answered(self) -> None:
+        """Note that the destination answered for an object: it is well."""
+        self._unanswered.clear()
+
+    def last(self) -> Collection[str]:
+        """Return the objects that are to be tried after all others; none while it answers."""
+        return self._failed.keys() if self._unanswered else ()
 
     def give_up_order(self, series: str) -> None:
         """Let the objects of a series pass each other from now on."""

@@ -1,14 +1,14 @@
 """What a `LogFilter` asks, as conditions in SQL.
 
 All that can be asked is the same for every object of a run, but for the time of its reception, its
-number and its own identifier: `queries` finds the runs first, of which there are few.
+number and its own identifiers: `queries` finds the runs first, of which there are few.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from atlas_node.log.filters import LogFilter
 from atlas_node.log.schema import (
@@ -34,9 +34,10 @@ def of_runs(wanted: LogFilter, *, elements: bool = True) -> list[ColumnElement[b
         conditions.append(runs.c.layout_id.in_(_layouts(wanted)))
     if wanted.since is not None:
         conditions.append(runs.c.last_at >= wanted.since)
-    if wanted.object_id is not None:
-        named = objects.c.object_id == wanted.object_id
-        conditions.append(runs.c.id.in_(select(objects.c.run_id).where(named)))
+    if wanted.until is not None:
+        conditions.append(runs.c.first_at < wanted.until)
+    if named := _named(wanted):
+        conditions.append(runs.c.id.in_(select(objects.c.run_id).where(*named)))
     return conditions
 
 
@@ -45,18 +46,21 @@ def of_objects(wanted: LogFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.since is not None:
         conditions.append(objects.c.received_at >= wanted.since)
-    if wanted.object_id is not None:
-        conditions.append(objects.c.object_id == wanted.object_id)
-    return conditions
+    if wanted.until is not None:
+        conditions.append(objects.c.received_at < wanted.until)
+    return conditions + _named(wanted)
 
 
 def partly(wanted: LogFilter) -> ColumnElement[bool]:
     """Return the condition that only some of a run's objects may fulfil `of_objects`."""
-    if wanted.object_id is not None:
+    if _named(wanted):
         return runs.c.objects > 0
+    parting: list[ColumnElement[bool]] = []
     if wanted.since is not None:
-        return runs.c.first_at < wanted.since
-    return runs.c.objects < 0
+        parting.append(runs.c.first_at < wanted.since)
+    if wanted.until is not None:
+        parting.append(runs.c.last_at >= wanted.until)
+    return or_(*parting) if parting else runs.c.objects < 0
 
 
 def of_findings(wanted: LogFilter) -> list[ColumnElement[bool]]:
@@ -82,8 +86,18 @@ def of_findings(wanted: LogFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
+def _named(wanted: LogFilter) -> list[ColumnElement[bool]]:
+    """Return what the identifiers of an object itself must be."""
+    exactly = {objects.c.object_id: wanted.object_id, objects.c.sop_instance_uid: wanted.sop_uid}
+    return [column == text for column, text in exactly.items() if text is not None]
+
+
 def _of_series(wanted: LogFilter) -> list[ColumnElement[bool]]:
-    exactly = {series.c.patient_id: wanted.patient_id, series.c.study_uid: wanted.study_uid}
+    exactly = {
+        series.c.patient_id: wanted.patient_id,
+        series.c.study_uid: wanted.study_uid,
+        series.c.series_uid: wanted.series_uid,
+    }
     conditions = [column == text for column, text in exactly.items() if text is not None]
     if wanted.calling_ae is not None:
         conditions.append(_like(series.c.calling_ae, wanted.calling_ae))

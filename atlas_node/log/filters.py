@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from atlas_node.encoding.vr import KNOWN
 from atlas_node.model import ElementStatus
@@ -35,11 +35,13 @@ class LogFilter:
         VR after annotation.
     name : str or None
         Part of the element's name, whatever its case.
-    patient_id, study_uid, object_id : str or None
-        Exactly so.
+    patient_id, study_uid, series_uid, sop_uid, object_id : str or None
+        Exactly so; the UIDs are those of study, series and SOP instance.
     status : ElementStatus or None
     since : float or None
         Objects received at this time or later, seconds since the epoch.
+    until : float or None
+        Objects received before this time.
     calling_ae, modality, manufacturer : str or None
         Whatever their case; of the manufacturer a part is enough.
     """
@@ -50,8 +52,11 @@ class LogFilter:
     name: str | None = None
     patient_id: str | None = None
     study_uid: str | None = None
+    series_uid: str | None = None
+    sop_uid: str | None = None
     status: ElementStatus | None = None
     since: float | None = None
+    until: float | None = None
     calling_ae: str | None = None
     modality: str | None = None
     manufacturer: str | None = None
@@ -133,6 +138,22 @@ def parse_since(text: str) -> float:
         ) from None
 
 
+def parse_until(text: str) -> float:
+    """Return the time up to which is asked, as `parse_since` does; a day alone is meant to its end.
+
+    Raises
+    ------
+    ValueError
+        The text is no time.
+    """
+    try:
+        day = date.fromisoformat(text.strip())
+        following = datetime(day.year, day.month, day.day) + timedelta(days=1)
+        return following.timestamp()
+    except (ValueError, OverflowError, OSError):
+        return parse_since(text)
+
+
 def parse_status(text: str) -> ElementStatus:
     """Return the status that `text` names.
 
@@ -152,4 +173,5 @@ _READ = {
     "vr": parse_vr,
     "status": parse_status,
     "since": parse_since,
+    "until": parse_until,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
+from collections.abc import Collection
 from itertools import chain
 from typing import Final
 
@@ -69,11 +70,16 @@ class DeliveryQueue:
         """Take an object out, wherever it stands."""
         self._at.pop(object_id, None)
 
-    def pop(self, now: float) -> str | None:
-        """Take the object that arrived first of those that are due."""
-        if not self.is_due(now):
+    def pop(self, now: float, last: Collection[str] = ()) -> str | None:
+        """Take the first to arrive of those that are due; of `last` only when no other is."""
+        passed = []
+        while self.is_due(now) and self._due[0] in last:
+            passed.append(heapq.heappop(self._due))
+        if not self.is_due(now) and not passed:
             return None
-        object_id = heapq.heappop(self._due)
+        object_id = heapq.heappop(self._due) if self._due else passed.pop(0)
+        for it in passed:
+            heapq.heappush(self._due, it)
         del self._at[object_id]
         return object_id
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -149,7 +149,7 @@ class Spool:
 
     # Delivering
 
-    def take(self, destination: str, timeout: float) -> Delivery | None:
+    def take(self, destination: str, timeout: float, last: Collection[str] = ()) -> Delivery | None:
         """Take the next delivery that is due for a destination.
 
         Parameters
@@ -157,6 +157,8 @@ class Spool:
         destination : str
         timeout : float
             Seconds to wait for one.
+        last : collection of str
+            Identifiers of objects that come only when no other is due.
 
         Returns
         -------
@@ -167,7 +169,7 @@ class Spool:
         with self._lock:
             wakes = self._wakes
             queue = self._queue(destination)
-            while (object_id := queue.pop(self._clock())) is None:
+            while (object_id := queue.pop(self._clock(), last)) is None:
                 wait = give_up - time.monotonic()
                 if wait <= 0 or wakes != self._wakes:
                     return None

@@ -94,11 +94,17 @@ class Access:
         self._nobody = hash_without_password(like=hashes[0]) if hashes else None
         self._by_name = Attempts(5, 12.0)
         self._by_address = Attempts(30, 2.0)
+        self._noted = Attempts(1, 60.0)
         self._hashing = threading.BoundedSemaphore(_PASSWORDS_AT_ONCE)
         self._remembered: dict[bytes, Visitor] = {}
 
     async def visitor(
-        self, cookies: Mapping[str, str], authorization: str, address: str
+        self,
+        cookies: Mapping[str, str],
+        authorization: str,
+        address: str,
+        *,
+        in_use: bool = True,
     ) -> Visitor | None:
         """Return who sent a request, None when nobody that is known.
 
@@ -109,6 +115,8 @@ class Access:
             The header (RFC 9110 11.6.2), empty when there is none.
         address : str
             Of the peer.
+        in_use : bool
+            A person asks; a session ends when none has for so long.
 
         Raises
         ------
@@ -121,7 +129,7 @@ class Access:
             if scheme.lower() == "bearer":
                 return self._token_bearer(credentials.strip(), address)
             return await self._basic(credentials.strip(), address)
-        session = self.sessions.find(cookies.get(self.cookie, ""))
+        session = self.sessions.find(cookies.get(self.cookie, ""), in_use=in_use)
         if session is None:
             return None
         return Visitor(session.name, session.role, "session", session.csrf)
@@ -145,6 +153,21 @@ class Access:
     def knows(self, name: str) -> bool:
         """Whether there is a user of that name."""
         return name in self._users or (self._auth is not None and self._auth.user == name)
+
+    def claimed(self, authorization: str) -> str:
+        """Return whom credentials that are refused name, for the audit trail.
+
+        A password may stand in the place of the name: who is not known is not written down.
+        """
+        scheme, _, credentials = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return "unknown token"
+        name = _name_and_password(credentials.strip())[0]
+        return name if self.knows(name) else "unknown user"
+
+    def refusal_is_to_be_noted(self, address: str, kind: str) -> bool:
+        """Whether to write down that a peer was refused: once a minute, each kind by itself."""
+        return not self._noted.take((_network(address), kind))
 
     def _take_attempt(self, address: str, name: str) -> tuple[str, tuple[str, str]]:
         network = _network(address)
@@ -188,12 +211,8 @@ class Access:
         key = hmac.digest(self._key, credentials.encode("utf-8", "surrogatepass"), "sha256")
         if key in self._remembered:
             return self._remembered[key]
-        try:
-            decoded = base64.b64decode(credentials, validate=True).decode("utf-8")
-        except (binascii.Error, ValueError):
-            return None
-        name, colon, password = decoded.partition(":")
-        role = await self.role_of(name, password, address) if colon else None
+        name, password = _name_and_password(credentials)
+        role = await self.role_of(name, password, address) if password is not None else None
         if role is None:
             return None
         visitor = Visitor(name, role, "basic", self._csrf(f"basic {name}"))
@@ -204,6 +223,16 @@ class Access:
 
     def _csrf(self, purpose: str) -> str:
         return hmac.digest(self._key, purpose.encode(), "sha256").hex()
+
+
+def _name_and_password(credentials: str) -> tuple[str, str | None]:
+    """Return what basic credentials hold (RFC 7617 2), without a password where they are none."""
+    try:
+        decoded = base64.b64decode(credentials[:_LONGEST_CREDENTIAL], validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return "", None
+    name, colon, password = decoded.partition(":")
+    return name, password if colon else None
 
 
 def _network(address: str) -> str:

@@ -79,7 +79,7 @@ def create_app(store: LogStore, config: Config, means: Means = NO_MEANS) -> Star
             *openapi.routes(site, pages),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
         ],
-        middleware=[Middleware(Guard, settings=config.web, access=site.access)],
+        middleware=[Middleware(Guard, settings=config.web, access=site.access, note=site.note)],
         exception_handlers={
             HTTPException: errors.refused,
             ValueError: errors.not_understood,

@@ -1,9 +1,10 @@
 """The audit trail: who changed what, and who signed in, one JSON object a line.
 
-`Site.audit` and `login` add to it, the status page and ``atlas-node access trail`` read its end.
-It is a file of its own, not a table of the log: the viewer may stand over a log that it cannot
-write, and a log that expires, moves or is damaged takes no trail with it. Lines are only ever
-added, each in one write; whoever rotates the file may move it at any time.
+`Site.audited` and `Site.note` add to it, the status page and ``atlas-node access trail`` read its
+end. A change has two lines: that it is meant, on the disk before anything is changed, and how it
+ended. It is a file of its own, not a table of the log: the viewer may stand over a log that it
+cannot write, and a log that expires, moves or is damaged takes no trail with it. Lines are only
+ever added, each in one write; whoever rotates the file may move it at any time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from atlas_node.errors import AtlasError
 
 _LONGEST_TEXT: Final = 1000
 _BLOCK: Final = 65536
+
+INTENT: Final = "intent"
+OUTCOME: Final = "outcome"
 
 
 class AuditError(AtlasError):
@@ -48,6 +52,10 @@ class AuditEntry:
         What was changed, such as the identifier of an object; never a patient's value.
     detail : str
         More of it, and how it ended.
+    change : str
+        What the two lines of one change share; empty where there is but one.
+    stage : str
+        ``intent`` or ``outcome`` of a change, else empty.
     """
 
     at: str
@@ -59,9 +67,11 @@ class AuditEntry:
     action: str
     subject: str
     detail: str
+    change: str = ""
+    stage: str = ""
 
 
-_FIELDS: Final = tuple(field.name for field in fields(AuditEntry))
+_FIELDS: Final = {field.name: field.default for field in fields(AuditEntry)}
 
 
 def audit_path(config: Config) -> Path:
@@ -100,6 +110,8 @@ class AuditTrail:
         line = json.dumps(cut, separators=(",", ":")).encode("ascii") + b"\n"
         file = self._open()
         try:
+            if _is_torn(file):
+                line = b"\n" + line
             # In one piece: another process may add to the same file.
             if os.write(file, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -112,16 +124,22 @@ class AuditTrail:
     def newest(self, limit: int) -> list[AuditEntry]:
         """Return at most so many entries, the newest first; lines that are none are left out.
 
+        Of a change it is how it ended; that it was meant, where no outcome was written.
+
         Raises
         ------
         AuditError
         """
         found: list[AuditEntry] = []
+        ended: set[str] = set()
         try:
             for line in self._lines_backwards():
                 entry = _entry(line)
-                if entry is not None:
-                    found.append(entry)
+                if entry is None or (entry.stage == INTENT and entry.change in ended):
+                    continue
+                if entry.stage == OUTCOME:
+                    ended.add(entry.change)
+                found.append(entry)
                 if len(found) >= limit:
                     break
         except FileNotFoundError:
@@ -133,7 +151,7 @@ class AuditTrail:
     def _open(self) -> int:
         try:
             self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             return os.open(self._path, flags, 0o640)
         except OSError as error:
             raise self._failed(error) from None
@@ -163,11 +181,18 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def _is_torn(file: int) -> bool:
+    """Whether the last line has no end, for the disk was full or the machine stopped."""
+    size = os.fstat(file).st_size
+    return size > 0 and os.pread(file, 1, size - 1) != b"\n"
+
+
 def _entry(line: bytes) -> AuditEntry | None:
     try:
         read = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(read, dict) or any(not isinstance(read.get(it), str) for it in _FIELDS):
+    if not isinstance(read, dict):
         return None
-    return AuditEntry(**{name: read[name] for name in _FIELDS})
+    texts = {name: read.get(name, default) for name, default in _FIELDS.items()}
+    return AuditEntry(**texts) if all(isinstance(it, str) for it in texts.values()) else None

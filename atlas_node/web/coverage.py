@@ -93,18 +93,20 @@ def routes(site: Site) -> list[Route]:
     def remove(request: Request) -> Response:
         form = request.state.form
         creator, key = str(form.get("creator", "")), str(form.get("element", ""))
-        removed = SiteDictionary(site.config.site_dictionary).remove(creator, key)
-        if removed is None:
+        dictionary = SiteDictionary(site.config.site_dictionary)
+        if dictionary.find(creator, key) is None:
             raise HTTPException(404, "The site's dictionary has no such entry; nothing was done.")
-        site.audit(request, "dictionary.remove", f"{key} {creator}", removed.vr)
+        with site.audited(request, "dictionary.remove", f"{key} {creator}") as said:
+            removed = dictionary.remove(creator, key)
+            said.append(removed.vr if removed else "it was gone already")
         site.reread_dictionary()
         return RedirectResponse("/coverage?removed=1#site", status_code=303)
 
     def reload(request: Request) -> Response:
         if site.means.reload is None:
             raise HTTPException(409, "No node runs in this process: send it SIGHUP.")
-        site.audit(request, "node.reload", site.config.node.ae_title)
-        site.means.reload()
+        with site.audited(request, "node.reload", site.config.node.ae_title):
+            site.means.reload()
         return RedirectResponse("/coverage?reloaded=1#site", status_code=303)
 
     return [

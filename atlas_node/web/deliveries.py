@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -32,9 +33,11 @@ from atlas_node.spool import (
     give_order,
     read_queue,
 )
+from atlas_node.spool.orders import Target
 from atlas_node.web.delivery_orders import (
     TIMEOUT,
     TROUBLE,
+    Asked,
     Order,
     Outcomes,
     Wanted,
@@ -102,6 +105,8 @@ _ORDER: Final = {
         "destination": TEXT,
         "status": one_of("trouble", "pending", "failed", "dead"),
         "reason": TEXT,
+        "newest": TEXT,
+        "count": COUNT,
     },
 }
 
@@ -145,24 +150,33 @@ def routes(site: Site) -> list[Route]:
 
     def order(request: Request) -> Response:
         wanted = Order.from_form(_form(request))
-        if wanted.needs_confirmation:
-            targets = _targets(site, wanted)
+        targets = _targets(site, wanted)
+        more = wanted.goes_beyond(targets)
+        if wanted.needs_confirmation or more:
             return site.page(
                 request,
                 "order.html",
                 order=wanted,
                 query=wanted.wanted.to_query(),
+                asked=Asked.of(targets),
+                more=more,
                 count=len(targets),
                 objects=len({object_id for object_id, _ in targets}),
                 destinations=sorted({name for _, name in targets}),
             )
-        view = carry_out(site, overview, request, wanted)
+        view = carry_out(site, overview, request, wanted, targets)
         back = wanted.wanted.to_query() | {"outcome": outcomes.keep(view)}
         return RedirectResponse(f"/deliveries?{urlencode(back)}", status_code=303)
 
     @described("Try deliveries again, or give them up", _OUTCOME, form=_ORDER)
     def api_order(request: Request) -> Response:
-        return Json(carry_out(site, overview, request, Order.from_form(_form(request))))
+        wanted = Order.from_form(_form(request))
+        targets = _targets(site, wanted)
+        if wanted.goes_beyond(targets):
+            raise HTTPException(
+                409, f"Nothing was done: {len(targets)} deliveries fit, more than `count` says."
+            )
+        return Json(carry_out(site, overview, request, wanted, targets))
 
     return [
         Route("/deliveries", page),
@@ -222,26 +236,30 @@ def deliveries_view(
 
 
 def carry_out(
-    site: Site, overview: SpoolOverview, request: Request, order: Order
+    site: Site,
+    overview: SpoolOverview,
+    request: Request,
+    order: Order,
+    targets: Sequence[Target],
 ) -> dict[str, Any]:
-    """Carry out an order, write it into the audit trail and return what became of it.
+    """Carry out an order about deliveries and return what became of it; both are in the trail.
 
     Raises
     ------
     AuditError
-        The audit trail cannot be written.
+        The audit trail cannot be written; nothing was done.
     """
-    targets = _targets(site, order)
     outcome = Outcome(0)
-    if targets:
-        find = site.means.find_recipients or no_routes_here
-        try:
-            outcome = give_order(site.config.spool, order.action, targets, find, TIMEOUT)
-        except SpoolError as error:
-            outcome = refused_all(targets, str(error))
+    with site.audited(request, f"delivery.{order.action}", order.subject(len(targets))) as said:
+        if targets:
+            find = site.means.find_recipients or no_routes_here
+            try:
+                outcome = give_order(site.config.spool, order.action, targets, find, TIMEOUT)
+            except SpoolError as error:
+                outcome = refused_all(targets, str(error))
+        said.append(in_short(outcome))
     with contextlib.suppress(SpoolError):
         overview.look(again=True)
-    site.audit(request, f"delivery.{order.action}", order.subject, in_short(outcome))
     return outcome_view(order.action, outcome)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from atlas_node.errors import SpoolError
 from atlas_node.model import DeliveryRecord, DeliveryStatus
 from atlas_node.spool import Action, Entry, Outcome, QueuedObject, Recipient, Refusal
 from atlas_node.spool.orders import Target
+from atlas_node.web.site import whole_number
 
 TROUBLE: Final = (DeliveryStatus.FAILED, DeliveryStatus.DEAD)
 OPEN: Final = (DeliveryStatus.PENDING, *TROUBLE)
@@ -27,6 +28,7 @@ TIMEOUT: Final = 10.0
 
 _KEPT: Final = 50
 _NAMED: Final = 20
+_MOST_MEANT: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,43 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person was asked about who orders "every one", for more may come before the answer.
+
+    Attributes
+    ----------
+    newest : str
+        Identifier of the newest object that was meant; those received later sort after it.
+    count : int
+        How many deliveries.
+    """
+
+    newest: str
+    count: int
+
+    @classmethod
+    def of(cls, targets: Sequence[Target]) -> Asked:
+        """Return what is asked about when these deliveries are meant."""
+        return cls(max((object_id for object_id, _ in targets), default=""), len(targets))
+
+    @classmethod
+    def from_form(cls, form: FormData) -> Asked | None:
+        """Read ``newest`` and ``count`` of a form, None when it has neither.
+
+        Raises
+        ------
+        ValueError
+            One is missing, or the count is no number.
+        """
+        newest, count = (str(form.get(it) or "") for it in ("newest", "count"))
+        if not (newest or count):
+            return None
+        if not newest:
+            raise ValueError("newest: expected the ID of an object, with count")
+        return cls(newest, whole_number({"count": count or "0"}, "count", 1, _MOST_MEANT))
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What a form orders.
 
@@ -93,6 +132,8 @@ class Order:
         All that fit `wanted`.
     wanted : Wanted
     confirmed : bool
+    asked : Asked or None
+        What the person who confirms was asked about; None where it is not said.
     """
 
     action: Action
@@ -100,6 +141,7 @@ class Order:
     every: bool
     wanted: Wanted
     confirmed: bool
+    asked: Asked | None = None
 
     @classmethod
     def from_form(cls, form: FormData) -> Order:
@@ -124,18 +166,29 @@ class Order:
         if every == bool(named):
             raise ValueError("choose the deliveries that are meant, or every one that fits")
         confirmed = str(form.get("confirmed") or "") in ("1", "true")
-        return cls(action, tuple(dict.fromkeys(named)), every, Wanted.from_query(form), confirmed)
+        wanted = Wanted.from_query(form)
+        asked = Asked.from_form(form) if every else None
+        return cls(action, tuple(dict.fromkeys(named)), every, wanted, confirmed, asked)
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether a person is to be asked once more."""
-        return not self.confirmed and (self.every or self.action is Action.DROP)
+        """Whether a person is to be asked once more.
+
+        To confirm "every one" without what was asked confirms nothing.
+        """
+        if self.every:
+            return not self.confirmed or self.asked is None
+        return not self.confirmed and self.action is Action.DROP
+
+    def goes_beyond(self, targets: Sequence[Target]) -> bool:
+        """Whether these are more deliveries than the person was asked about."""
+        return self.asked is not None and len(targets) > self.asked.count
 
     def targets(self, queue: Iterable[QueuedObject]) -> list[Target]:
         """Return the deliveries that are meant.
 
         To try again by a filter means those in trouble, where it asks for no status: the others
-        are on their way.
+        are on their way. Objects that came after the question are not meant.
         """
         if not self.every:
             return list(self.named)
@@ -145,19 +198,20 @@ class Order:
         return [
             (queued.entry.object_id, record.destination)
             for queued in queue
+            if self.asked is None or queued.entry.object_id <= self.asked.newest
             for record in queued.deliveries.values()
             if wanted.fits(record)
         ]
 
-    @property
-    def subject(self) -> str:
-        """What the audit trail says was meant."""
+    def subject(self, count: int) -> str:
+        """Return what the audit trail says was meant: so many deliveries."""
         if not self.every:
             shown = [f"{object_id} to {name}" for object_id, name in self.named[:_NAMED]]
             more = len(self.named) - len(shown)
             return ", ".join(shown) + (f" and {more} more" if more else "")
-        query = self.wanted.to_query()
-        return "every delivery" + "".join(f", {name} {text}" for name, text in query.items())
+        filters = "".join(f", {name} {text}" for name, text in self.wanted.to_query().items())
+        newest = f", up to {self.asked.newest}" if self.asked else ""
+        return f"every delivery{filters}{newest}: {count}"
 
 
 def outcome_view(action: Action, outcome: Outcome) -> dict[str, Any]:

@@ -91,11 +91,11 @@ def routes(site: Site) -> list[Route]:
             return _form(request, asked, typed, code=409, error=said)
         if found.misfits and request.state.form.get("anyway") != "yes":
             return _form(request, asked, typed, code=409, misfit=found)
-        replaced = SiteDictionary(site.config.site_dictionary).add(statement)
-        detail = " ".join(it for it in (found.vr, statement.vm, statement.name) if it)
-        if replaced is not None:
-            detail += f", in place of {replaced.vr}"
-        site.audit(request, "dictionary.add", f"{key} {creator}", detail)
+        with site.audited(request, "dictionary.add", f"{key} {creator}") as outcome:
+            replaced = SiteDictionary(site.config.site_dictionary).add(statement)
+            outcome.append(" ".join(it for it in (found.vr, statement.vm, statement.name) if it))
+            if replaced is not None:
+                outcome.append(f"in place of {replaced.vr}")
         site.reread_dictionary()
         return RedirectResponse(link(_ADDRESS, asked, saved=1), status_code=303)
 

@@ -10,10 +10,12 @@ patient's identifier.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import Request, cookie_parser
 from starlette.responses import (
     HTMLResponse,
     JSONResponse,
@@ -26,6 +28,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from atlas_node.config import WebSettings
 from atlas_node.web.access import Access, TooManyAttemptsError
 
+Note = Callable[[Request, None, str, str, str], None]
+
+_TOO_MANY = "too many attempts"
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
@@ -46,6 +51,11 @@ _COME_AGAIN = (
 _OPEN_PATHS = {"/healthz", "/readyz", "/login"}
 """What tells nothing: load balancers have no password, and nobody has before signing in."""
 
+_ASKED_BY_PAGES = {
+    "/events", "/objects", "/deliveries/standing", "/deliveries/queue", "/status/parts",
+}  # fmt: skip
+"""What an open page asks for by itself: it keeps no session from becoming idle."""
+
 _STATIC = "/static/"
 _VERSIONED = re.compile(r"-\d+\.\d+\.\d+\.")
 
@@ -59,12 +69,15 @@ class Guard:
     settings : WebSettings
     access : Access
         Who may come in.
+    note : callable
+        Writes into the audit trail that a request was refused: action, subject and detail.
     """
 
-    def __init__(self, app: ASGIApp, settings: WebSettings, access: Access) -> None:
+    def __init__(self, app: ASGIApp, settings: WebSettings, access: Access, note: Note) -> None:
         self._app = app
         self._settings = settings
         self._access = access
+        self._note = note
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on to the application."""
@@ -106,17 +119,31 @@ class Guard:
         authorization = "" if open_path else headers.get("authorization", "")
         try:
             state["visitor"] = await self._access.visitor(
-                cookie_parser(headers.get("cookie", "")), authorization, address
+                cookie_parser(headers.get("cookie", "")),
+                authorization,
+                address,
+                in_use=path not in _ASKED_BY_PAGES,
             )
         except TooManyAttemptsError as error:
+            await self._note_refusal(scope, authorization, _TOO_MANY)
             answer = _refused(
                 path, 429, f"Too many attempts with wrong credentials; try again in {error.wait} s."
             )
             answer.headers["Retry-After"] = str(error.wait)
             return answer
         if state["visitor"] is None and not open_path:
+            if authorization:
+                await self._note_refusal(scope, authorization, "")
             return _sign_in_first(scope, headers)
         return None
+
+    async def _note_refusal(self, scope: Scope, authorization: str, detail: str) -> None:
+        """Have a refusal written down; so seldom that the trail cannot be filled with them."""
+        request = Request(scope)
+        address = request.client.host if request.client else ""
+        if self._access.refusal_is_to_be_noted(address, detail):
+            subject = self._access.claimed(authorization)
+            await run_in_threadpool(self._note, request, None, "sign-in refused", subject, detail)
 
     def _names_this_machine(self, headers: Headers) -> bool:
         name = _host_name(headers.get("host", ""))

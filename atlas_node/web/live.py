@@ -7,7 +7,7 @@ Without script the page loads itself again.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,13 +24,17 @@ from atlas_node.web.summary import OBJECT, object_summary
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
 _DAY = 86_400.0
+_LONGEST_NAME = 60
 _FILTERS = (
     ("calling_ae", "From AE", "MR1"),
     ("patient_id", "Patient ID", ""),
     ("study_uid", "Study UID", "1.2.840…"),
+    ("series_uid", "Series UID", "1.2.840…"),
+    ("sop_uid", "SOP instance UID", "1.2.840…"),
     ("modality", "Modality", "MR"),
     ("manufacturer", "Manufacturer", "Siemens"),
     ("since", "Since", "2h, 7d or 2026-03-01"),
+    ("until", "Until", "30m or 2026-03-01"),
     ("creator", "Creator", "SIEMENS*"),
     ("tag", "Tag or key", "0019,100a or 0019,xx0a"),
     ("name", "Element name", "b-value"),
@@ -41,17 +45,24 @@ _MEANINGS = {
     "calling_ae": "AE title of the sender; `*` stands for any text.",
     "patient_id": "Patient ID, exactly so.",
     "study_uid": "Study Instance UID, exactly so.",
+    "series_uid": "Series Instance UID, exactly so.",
+    "sop_uid": "SOP Instance UID, exactly so.",
     "modality": "Modality; `*` stands for any text.",
     "manufacturer": "Part of the manufacturer.",
     "since": "A time such as 2026-03-01T08:30, or an age such as 30m, 2h or 7d.",
+    "until": "As `since`: objects received before this time; of a date, to the end of that day.",
     "creator": "Private creator of an element; `*` stands for any text.",
     "tag": "Tag such as 0019,100a, or key such as 0019,xx0a, of an element.",
     "name": "Part of the name of an element.",
     "vr": "VR of an element after annotation.",
     "status": f"Of an element: {', '.join(ElementStatus)}.",
 }
+_CONDITIONS = (*(name for name, _, _ in _FILTERS), "object_id")
 _OF_THE_PAGE = ("state", "paused", "before")
 """Parameters that say how the page is shown, and not what."""
+
+_ASKED_OF_API = (*_CONDITIONS, "before", "limit")
+_ASKED_OF_PAGE = (*_ASKED_OF_API, "state", "paused")
 
 
 def routes(site: Site) -> list[Route]:
@@ -60,6 +71,7 @@ def routes(site: Site) -> list[Route]:
 
     def live(request: Request) -> Response:
         query = dict(request.query_params)
+        refuse_unknown(query, _ASKED_OF_PAGE)
         if not all(query.values()):
             # A form sends its empty fields too; addresses are for people.
             filled = urlencode({name: text for name, text in query.items() if text})
@@ -67,6 +79,7 @@ def routes(site: Site) -> list[Route]:
         return site.page(request, "live.html", **_shown(store, query))
 
     def objects(request: Request) -> Response:
+        refuse_unknown(request.query_params, _ASKED_OF_PAGE)
         if request.query_params.get("state") == store.state():
             return Response(status_code=204)  # htmx leaves the page as it is
         return site.page(request, "objects.html", **_shown(store, dict(request.query_params)))
@@ -86,6 +99,7 @@ def routes(site: Site) -> list[Route]:
         query("limit", f"At most so many, up to {MAX_PAGE_SIZE}.", COUNT),
     )
     def api_objects(request: Request) -> Response:
+        refuse_unknown(request.query_params, _ASKED_OF_API)
         return Json(objects_view(store, request.query_params))
 
     return [
@@ -132,6 +146,20 @@ def objects_view(store: LogStore, query: Mapping[str, str]) -> dict[str, Any]:
         "log_empty": not found and store.newest() == 0,
         "state": state,
     }
+
+
+def refuse_unknown(query: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse a condition that there is not: left aside, everything would seem to fulfil it.
+
+    Raises
+    ------
+    ValueError
+        A parameter is not in `known`; the message names it, and those that are.
+    """
+    for name in query:
+        if name not in known:
+            shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+            raise ValueError(f"{shown}: there is no such condition, only {', '.join(known)}")
 
 
 def _shown(store: LogStore, given: Mapping[str, str]) -> dict[str, Any]:

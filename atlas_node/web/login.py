@@ -7,7 +7,6 @@ audit trail.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -16,7 +15,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from atlas_node.web.access import Access, TooManyAttemptsError, Visitor
-from atlas_node.web.audit import AuditError
 from atlas_node.web.change import read_form
 from atlas_node.web.operation import TEXT, described, one_of, record
 from atlas_node.web.site import Json, Site
@@ -27,8 +25,6 @@ _VISITOR = record(
     name=TEXT, role=one_of("viewer", "operator"),
     how=one_of("local", "session", "token", "basic"), csrf=TEXT,
 )  # fmt: skip
-
-_logger = logging.getLogger(__name__)
 
 
 def routes(site: Site) -> list[Route]:
@@ -49,6 +45,9 @@ def routes(site: Site) -> list[Route]:
         try:
             role = await access.role_of(name, password, address)
         except TooManyAttemptsError as error:
+            if access.refusal_is_to_be_noted(address, "too many attempts"):
+                known = name if access.knows(name) else "unknown user"
+                site.note(request, None, "sign-in refused", known, "too many attempts")
             said = f"Too many attempts. Try again in {error.wait} s."
             answer = site.page(request, "login.html", 429, next=wanted, name=name, said=said)
             answer.headers["Retry-After"] = str(error.wait)
@@ -56,9 +55,9 @@ def routes(site: Site) -> list[Route]:
         if role is None:
             # A password may stand in the field of the name: who is not known is not written down.
             known = name if access.knows(name) else ""
-            _note(site, request, None, "sign-in refused", known or "unknown user")
+            site.note(request, None, "sign-in refused", known or "unknown user")
             return site.page(request, "login.html", 403, next=wanted, name=name, said=_FAILED)
-        _note(site, request, Visitor(name, role, "session", ""), "sign-in", name)
+        site.note(request, Visitor(name, role, "session", ""), "sign-in", name)
         answer = RedirectResponse(wanted, status_code=303)
         _end_session(request, access)
         answer.set_cookie(
@@ -72,7 +71,7 @@ def routes(site: Site) -> list[Route]:
 
     def sign_out(request: Request) -> Response:
         visitor: Visitor = request.state.visitor
-        _note(site, request, visitor, "sign-out", visitor.name)
+        site.note(request, visitor, "sign-out", visitor.name)
         _end_session(request, access)
         answer = RedirectResponse("/login", status_code=303)
         answer.delete_cookie(access.cookie, httponly=True, secure=access.secure, samesite="strict")
@@ -97,14 +96,6 @@ def local_target(target: str) -> str:
         return "/"
     parts = urlsplit(target)
     return "/" if parts.scheme or parts.netloc or parts.path == "/login" else target
-
-
-def _note(site: Site, request: Request, who: Visitor | None, action: str, subject: str) -> None:
-    """Add to the audit trail; a trail that cannot be written locks nobody out."""
-    try:
-        site.trail.add(site.entry(request, who, action, subject))
-    except AuditError as error:
-        _logger.error("%s of %s is not in the audit trail: %s", action, subject, error)
 
 
 def _end_session(request: Request, access: Access) -> None:

@@ -6,6 +6,7 @@ so that no control character reaches a page, and jinja2 escapes it for HTML.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +31,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(version=__version__, statuses=tuple(ElementStatus), link=link)
+    templates.globals.update(
+        version=__version__, statuses=tuple(ElementStatus), link=link, clock=_clock, zone=_zone
+    )
     templates.filters.update(
         local_date=lambda moment: f"{_local(moment):%Y-%m-%d}",
         local_time=lambda moment: f"{_local(moment):%H:%M:%S}",
@@ -43,6 +46,7 @@ def environment() -> Environment:
         short=lambda text: text[:_SHORT_VALUE] + " …" if len(text) > _SHORT_VALUE else text,
         bar=_bar,
         path=lambda text: quote(text, safe=""),
+        mark=lambda text: f"{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}",
     )
     return templates
 
@@ -59,6 +63,21 @@ def link(target: str, query: Mapping[str, Any], **more: Any) -> str:
 
 def _local(moment: str) -> datetime:
     return datetime.fromisoformat(moment).astimezone()
+
+
+def _clock() -> str:
+    return f"{datetime.now():%H:%M:%S}"
+
+
+def _zone() -> str:
+    """Return the zone of all times on the pages, such as ``CET, UTC+01:00``."""
+    now = datetime.now().astimezone()
+    if not now.utcoffset():
+        return "UTC"
+    offset = f"UTC{now.isoformat()[-6:]}"
+    name = now.tzname() or ""
+    # Zones without a name of letters call themselves by their offset.
+    return f"{name}, {offset}" if name.isalpha() else offset
 
 
 def _since(moment: str) -> str:

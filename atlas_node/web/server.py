@@ -14,6 +14,7 @@ from collections.abc import Callable
 import uvicorn
 
 from atlas_node.config import Config
+from atlas_node.config.contradictions import open_to_the_network
 from atlas_node.errors import AtlasError
 from atlas_node.log import LogStore
 from atlas_node.web.app import create_app
@@ -68,9 +69,14 @@ class WebServer:
         Raises
         ------
         AtlasError
-            The port is in use, the host is not an address of this machine, or the certificate
-            cannot be used.
+            It would be open to the network, the port is in use, the host is not an address of
+            this machine, or the certificate cannot be used.
         """
+        if open_to_the_network(self._web):
+            raise AtlasError(
+                f"web.host: {self._web.host} can be reached from other machines: "
+                "set web.users or web.auth, or use the host 127.0.0.1"
+            )
         try:
             self._http.load()
         except OSError as error:  # ssl.SSLError is one of them

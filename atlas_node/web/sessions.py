@@ -45,7 +45,7 @@ class Sessions:
     Parameters
     ----------
     idle, longest : float
-        Seconds after the last request, and after signing in, when a session ends.
+        Seconds after the last use, and after signing in, when a session ends.
     clock : callable
         Returns seconds that never go back.
     """
@@ -72,17 +72,29 @@ class Sessions:
             self._sessions[_digest(cookie)] = session, now
         return cookie
 
-    def find(self, cookie: str) -> Session | None:
-        """Return the session of a cookie and count the request, None when there is none."""
+    def find(self, cookie: str, *, in_use: bool = True) -> Session | None:
+        """Return the session of a cookie, None when there is none.
+
+        Parameters
+        ----------
+        cookie : str
+        in_use : bool
+            A person asks, so that the session is not idle; a page that asks by itself is no use.
+        """
         now = self._clock()
         with self._lock:
             self._forget(now)
             key = _digest(cookie)
-            session, _ = self._sessions.pop(key, (None, 0.0))
-            if session is not None and now - session.opened < self._longest:
+            session, _ = self._sessions.get(key, (None, 0.0))
+            if session is None:
+                return None
+            if now - session.opened >= self._longest:
+                del self._sessions[key]
+                return None
+            if in_use:
+                del self._sessions[key]
                 self._sessions[key] = session, now
-                return session
-        return None
+            return session
 
     def close(self, cookie: str) -> None:
         """End the session of a cookie."""

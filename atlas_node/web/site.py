@@ -7,18 +7,32 @@ is a function of a request that returns HTML, its twin under /api returns the sa
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from atlas_dictionary import Dictionary, open_layers
 from atlas_node.config import Config
+from atlas_node.errors import AtlasError
 from atlas_node.log import LogStore, visible
 from atlas_node.web.access import Access, Visitor
-from atlas_node.web.audit import AuditEntry, AuditTrail, audit_path, now
+from atlas_node.web.audit import (
+    INTENT,
+    OUTCOME,
+    AuditEntry,
+    AuditError,
+    AuditTrail,
+    audit_path,
+    now,
+)
 from atlas_node.web.change import Endpoint, changing
 from atlas_node.web.means import NO_MEANS, Means
 from atlas_node.web.rendering import environment
@@ -33,7 +47,10 @@ PAGES: Final = (
 )
 """Address and name of each page of the main navigation."""
 
+_MOST_DIGITS: Final = 20
 _WILDCARD_HOSTS: Final = {"0.0.0.0", "::"}  # noqa: S104 (compared with, not listened on)
+
+_logger = logging.getLogger(__name__)
 
 
 class Json(JSONResponse):
@@ -118,8 +135,11 @@ class Site:
         """
         return changing(endpoint, self.trail, by_anyone=by_anyone)
 
-    def audit(self, request: Request, action: str, subject: str, detail: str = "") -> None:
-        """Write a change into the audit trail.
+    @contextmanager
+    def audited(self, request: Request, action: str, subject: str) -> Iterator[list[str]]:
+        """Write a change into the audit trail: that it is meant, and after the block how it ended.
+
+        An outcome that cannot be written is an error in the process log, for the change is done.
 
         Parameters
         ----------
@@ -127,15 +147,46 @@ class Site:
         action : str
             Such as ``delivery.retry``.
         subject : str
-            What was changed; never a patient's value.
-        detail : str
-            More of it, and how it ended.
+            What is changed; never a patient's value.
+
+        Yields
+        ------
+        list of str
+            Takes what the trail is to say of the outcome.
 
         Raises
         ------
         AuditError
+            The trail cannot be written; the block is not entered.
         """
-        self.trail.add(self.entry(request, request.state.visitor, action, subject, detail))
+        said: list[str] = []
+        meant = replace(
+            self.entry(request, request.state.visitor, action, subject, "begun"),
+            change=secrets.token_hex(8),
+            stage=INTENT,
+        )
+        self.trail.add(meant)
+        try:
+            yield said
+        except Exception as error:
+            known = isinstance(error, AtlasError | HTTPException | ValueError)
+            said.append(f"failed: {error}" if known else f"failed: {type(error).__name__}")
+            raise
+        finally:
+            self._add(replace(meant, at=now(), stage=OUTCOME, detail=", ".join(said)))
+
+    def note(
+        self, request: Request, who: Visitor | None, action: str, subject: str, detail: str = ""
+    ) -> None:
+        """Write into the audit trail who came or went; one that cannot be written stops nobody."""
+        self._add(self.entry(request, who, action, subject, detail))
+
+    def _add(self, entry: AuditEntry) -> None:
+        try:
+            self.trail.add(entry)
+        except AuditError as error:
+            of = f"change {entry.change}, {entry.stage}," if entry.change else entry.subject
+            _logger.error("%s of %s is not in the audit trail: %s", entry.action, of, error)
 
     def entry(
         self, request: Request, who: Visitor | None, action: str, subject: str, detail: str = ""
@@ -171,6 +222,8 @@ def whole_number(query: Mapping[str, str], name: str, default: int, largest: int
     text = query.get(name, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= largest:
+    # Python takes long numbers of digits slowly, and refuses the longest with another error.
+    digits = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    if not digits or not 1 <= (number := int(text)) <= largest:
         raise ValueError(f"{name}: expected a whole number from 1 to {largest}")
-    return int(text)
+    return number

@@ -19,7 +19,13 @@ COLUMNS: Final = (
     "reason", "sources", "confidence",
 )  # fmt: skip
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_SIGNS: Final = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""What a formula begins with; the last four are the first in full width, which some take too."""
+
+_FORMULA: Final = (*_SIGNS, "\t", "\r", "\n")
+_FORMULA_WITHIN: Final = re.compile(rf"(?<=[;\t])(?=[\"'\s]*[{re.escape(_SIGNS)}])")
+"""Where a program that parts cells by semicolon or tab would begin a cell with a formula."""
+
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -48,8 +54,8 @@ def elements_csv(elements: Iterable[Mapping[str, Any]]) -> bytes:
 def cell(text: str) -> str:
     """Return `text` such that no spreadsheet reads it as a formula.
 
-    An apostrophe goes before what begins like one, if it is not a plain number.
+    An apostrophe goes before what begins like one, if it is not a plain number; also after a
+    semicolon or tab, for in many countries a spreadsheet parts the cells there and not at commas.
     """
-    if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text):
-        return "'" + visible(text)
-    return visible(text)
+    before = "'" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else ""
+    return before + visible(_FORMULA_WITHIN.sub("'", text))

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 from starlette.exceptions import HTTPException
@@ -211,13 +212,13 @@ def rates(intervals: Sequence[Interval]) -> dict[str, float]:
 
 
 def quantiles(activity: Activity, metric: Metric) -> dict[str, float | None]:
-    """Return the median and the 95th percentile of a histogram, over all labels, in seconds.
+    """Return the median and the 95th percentile of the last ten minutes, in seconds.
 
-    Within a bucket values count as evenly spread; above the last bound it is that bound.
+    Over all labels. Within a bucket values count as evenly spread; above the last bound it is that
+    bound.
     """
-    samples = [it for it in activity.samples() if it.metric is metric]
-    bounds = [bound for bound, _ in samples[0].buckets] if samples else []
-    totals = [sum(it.buckets[place][1] for it in samples) for place in range(len(bounds))]
+    bounds = (*metric.buckets, float("inf"))
+    totals = tuple(accumulate(activity.recent.get(metric.name, ())))
     return {
         "count": totals[-1] if totals else 0,
         "p50": _quantile(bounds, totals, 0.5),

@@ -45,7 +45,7 @@ _PEER: dict[str, Schema] = {
 }  # fmt: skip
 _ENTRY: Schema = record(
     at=TEXT, node=TEXT, who=TEXT, role=TEXT, how=TEXT, address=TEXT, action=TEXT, subject=TEXT,
-    detail=TEXT,
+    detail=TEXT, change=TEXT, stage=one_of("", "intent", "outcome"),
 )  # fmt: skip
 STATUS: Schema = record(
     at=MOMENT,
@@ -134,9 +134,9 @@ def routes(site: Site) -> list[Route]:
 
     def asked(request: Request) -> Answer:
         kind, name = _one_peer(request)
-        answer = standing.ask(kind, name)
-        said = "answered" if answer.ok else answer.detail
-        site.audit(request, "peer.echo", f"{kind} {name}", said)
+        with site.audited(request, "peer.echo", f"{kind} {name}") as said:
+            answer = standing.ask(kind, name)
+            said.append("answered" if answer.ok else answer.detail)
         return answer
 
     def ask(request: Request) -> Response:

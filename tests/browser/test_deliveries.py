@@ -104,6 +104,37 @@ def test_numbers_and_associations_come_by_themselves_and_a_selection_stays(open_
     expect(box).to_be_checked()
 
 
+def test_what_has_the_focus_keeps_it_while_the_page_follows(open_page, viewer):
+    page = open_page(viewer)
+    page.clock.install()
+    page.goto("/deliveries")
+    for control in ("nav a", ".reasons a", "button", "table input", "table a"):
+        focused = page.locator(f"#queue {control}").last
+        focused.focus()
+        shown = page.locator("#queue").element_handle()
+        page.clock.fast_forward(4000)
+        page.wait_for_function("part => !part.isConnected", arg=shown)
+        expect(focused).to_be_focused()
+
+
+def test_a_viewer_that_stops_answering_is_told(open_page, viewer):
+    page = open_page(viewer)
+    page.goto("/deliveries")
+    sign = page.locator(".silence")
+    expect(sign).to_be_hidden()
+
+    page.context.set_offline(True)
+
+    expect(sign).to_have_text(re.compile(r"^No answer since \d\d:\d\d:\d\d\. What is below"))
+    expect(page.locator("#standing")).to_have_class("stale")
+    expect(page.locator("#queue")).to_have_class("stale")
+
+    page.context.set_offline(False)
+
+    expect(sign).to_be_hidden()
+    expect(page.locator(".stale")).to_have_count(0)
+
+
 def test_a_reason_narrows_the_list(open_page, viewer):
     page = open_page(viewer, java_script_enabled=False)
     page.goto("/deliveries")

@@ -44,6 +44,15 @@ def rows(page: Page) -> Locator:
     return page.locator(".objects tbody tr")
 
 
+def test_nothing_shifts_on_a_phone_while_the_page_begins_to_follow(open_page: Open):
+    page = open_page(viewport={"width": 360, "height": 740})
+    page.add_init_script(SHIFTS)
+    page.goto("/")
+    expect(page.locator(".live")).to_have_text("Live")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.shifted") < 0.01
+
+
 def test_an_object_appears_while_one_looks_and_nothing_shifts(serve, open_page: Open, arrival):
     own = serve()
     page = open_page(own)

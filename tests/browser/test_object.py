@@ -48,6 +48,21 @@ def test_items_of_sequences_fold_and_unfold(page: Page, nested: str):
     assert visible(page) == before
 
 
+def test_on_a_phone_the_private_blocks_are_folded_at_first(open_page: Open, nested: str):
+    page = open_page(viewport={"width": 360, "height": 740})
+    page.goto(nested)
+    block = page.locator(".block button").first
+    expect(block).to_have_attribute("aria-expanded", "false")
+    assert visible(page) == 0
+
+    block.click()
+
+    expect(block).to_have_attribute("aria-expanded", "true")
+    assert visible(page) > 0
+    page.goto(f"{nested}?status=decoded")
+    assert visible(page) > 0
+
+
 def test_typing_filters_the_elements_and_is_in_the_address(page: Page, nested: str):
     page.goto(nested)
     before = visible(page)

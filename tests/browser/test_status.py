@@ -56,6 +56,36 @@ def test_what_has_the_focus_keeps_it_while_the_page_follows(node, open_page):
     expect(page.get_by_role("row", name="pacs").get_by_role("link")).to_be_focused()
 
 
+def test_a_viewer_that_fails_is_told_with_its_answer(node, open_page):
+    viewer, publish = node
+    publish(0)
+    page = open_page(viewer)
+    page.goto("/status")
+    page.route("**/status/parts", lambda route: route.fulfill(status=503))
+
+    expect(page.locator(".silence")).to_contain_text("(HTTP 503)")
+    expect(page.locator("#status")).to_have_class("stale")
+
+
+def test_a_viewer_that_hangs_is_told(node, open_page):
+    page = open_page(node[0])
+    page.goto("/status")
+    page.route("**/status/parts", lambda route: None)
+    part = page.locator("#status")
+    expect(part).to_have_attribute("hx-request", '{"timeout": 10000}')
+    part.evaluate("it => it.setAttribute('hx-request', JSON.stringify({timeout: 100}))")
+
+    expect(page.locator(".silence")).to_contain_text("No answer since")
+
+
+def test_on_a_phone_the_navigation_shows_where_one_is(node, open_page):
+    page = open_page(node[0], viewport={"width": 360, "height": 740})
+    page.goto("/status")
+    expect(page.get_by_role("navigation", name="Main").get_by_text("Status")).to_be_in_viewport(
+        ratio=1
+    )
+
+
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(open_page, node, color_scheme):
     viewer, publish = node

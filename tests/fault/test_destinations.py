@@ -167,6 +167,40 @@ def test_what_is_refused_for_good_is_dead_with_the_reason_and_holds_up_nothing(t
     assert all("0xA900" in said for name, said in reasons if name == "pacs")
 
 
+def test_one_object_over_which_a_destination_breaks_holds_up_its_own_series_alone(tmp_path):
+    """The first that arrives is the one that is bad, and it is not due again in this test."""
+    ledger = Ledger("destination breaks over one object, and later takes it")
+    objects = [sample(n, series=n % 4) for n in range(40)]
+    bad, its_series = objects[0].uid, [one.uid for one in objects[0::4]]
+    misdeeds = {misdeed.value: misdeed for misdeed in Misdeed}
+    timeouts = {"dimse": 1, "network": 1, "drain": 5}
+    with ExitStack() as stack:
+        broken = {name: stack.enter_context(Destination()) for name in misdeeds}
+        for name, pacs in broken.items():
+            pacs.during = lambda it, misdeed=misdeeds[name]: misdeed if it.uid == bad else None
+        ports = {name: pacs.port for name, pacs in broken.items()}
+        node = NodeProcess(tmp_path, ports, node={"workers": 1, "timeouts": timeouts})
+        for destination in node.config["destinations"]:
+            destination["retry"] = {"first_delay": 600, "max_delay": 600}
+        node.write_config()
+        stack.enter_context(node)
+        ledger.scan(node.port, objects)
+        for pacs in broken.values():
+            assert pacs.wait(lambda it: it.stored() == len(objects) - len(its_series))
+            assert not pacs.objects.keys() & its_series
+        failed = [it for it in node.queue() if it["status"] == "failed"]
+        assert {it["destination"]: it["sop_instance_uid"] for it in failed} == dict.fromkeys(
+            misdeeds, bad
+        )
+        for pacs in broken.values():
+            pacs.during = lambda arrival: None
+        node.stop()
+        node.start()  # what is left is due at once then
+        for name, pacs in broken.items():
+            assert ledger.settle(node, pacs, name).delivered == len(objects)
+            assert [uid for uid in pacs.arrived if uid in its_series] == its_series
+
+
 def test_a_destination_that_never_answers_takes_only_its_own_objects(tmp_path):
     ledger = Ledger("destination never answers, and later does")
     objects = [sample(n) for n in range(30)]

@@ -334,6 +334,13 @@ CONTRADICTIONS = [
         "whatever its route",
     ),
     (
+        "query:\n"
+        "  index:\n"
+        "  - {creator: ACME MR, group: '0019', element: xx0c}\n"
+        "  - {creator: Acme MR, group: '0019', element: xx0c, level: series}\n",
+        "config.yaml, line 4: query.index[1].element: this attribute is already query.index[0]",
+    ),
+    (
         "destinations:\n"
         "  - {name: pacs, ae_title: A, host: a, port: 1}\n"
         "  - {name: pacs, ae_title: B, host: b, port: 1}\n",
@@ -353,6 +360,11 @@ CONTRADICTIONS = [
     (
         "web:\n  host: 0.0.0.0",
         "config.yaml, line 2: web.host: 0.0.0.0 can be reached from other machines: set "
+        "web.users or web.auth, or use the host 127.0.0.1",
+    ),
+    (
+        "web: {enabled: false, host: 0.0.0.0}",  # `atlas-node web` serves it all the same
+        "config.yaml, line 1: web.host: 0.0.0.0 can be reached from other machines: set "
         "web.users or web.auth, or use the host 127.0.0.1",
     ),
     (
@@ -396,7 +408,7 @@ def test_contradiction_is_refused(tmp_path: Path, text: str, line: str) -> None:
     "text",
     [
         "web: {host: 0.0.0.0, auth: {user: a, password: b}}",
-        "web: {host: 0.0.0.0, enabled: false}",
+        "web: {host: 127.0.0.1, enabled: false}",
         f"web: {{host: 0.0.0.0, users: [{{name: a, {PASSWORD_HASH}}}]}}",
         f"web: {{host: 0.0.0.0, tokens: [{{name: a, {TOKEN_HASH}}}]}}",
         "web: {host: localhost}",

@@ -226,3 +226,30 @@ def test_what_another_version_wrote_is_as_if_it_were_not_there(spool, monkeypatc
     monkeypatch.setattr("atlas_node.activity.publisher.FORMAT", 99)
     Process(spool, "receiver-0").publish()
     assert not read_activity(spool, NOW).processes
+
+
+def test_latencies_are_those_of_the_last_ten_minutes_of_all_processes(spool):
+    one, two = Process(spool, "forwarder-0"), Process(spool, "forwarder-1")
+    for process, destination in ((one, "pacs"), (one, "archive"), (two, "pacs")):
+        process.tally.observe(DELIVERY_SECONDS, 100.0, destination)
+    one.publish(NOW)
+    two.publish(NOW)
+
+    assert sum(read_activity(spool, NOW + 1).recent["delivery_seconds"]) == 3
+    for at in range(5, 610, 5):
+        one.publish(NOW + at)
+    one.tally.observe(DELIVERY_SECONDS, 0.002, "pacs")
+    one.publish(NOW + 611)
+
+    recent = read_activity(spool, NOW + 611).recent
+    assert recent["delivery_seconds"] == (0, 1, *[0] * 12)
+    assert sum(recent["receive_seconds"]) == 0
+
+
+def test_latencies_before_a_restart_are_not_counted_again(spool):
+    before = Process(spool, "forwarder-0")
+    before.tally.observe(DELIVERY_SECONDS, 0.002, "pacs")
+    before.publish()
+    Process(spool, "forwarder-0").publish()
+
+    assert sum(read_activity(spool, NOW + 1).recent["delivery_seconds"]) == 0

@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 import typer
@@ -60,6 +62,25 @@ def run(*arguments):
     return CliRunner().invoke(app, list(arguments))
 
 
+def test_an_instance_is_found_and_what_came_before_a_time(store):
+    for number in range(2):
+        one = annotated(f"o{number}", element(), received_at=1_700_000_000.0 + 3600 * number)
+        uids = {"series_instance_uid": "1.5", "sop_instance_uid": f"1.6.{number}"}
+        store.record([replace(one, identity=replace(one.identity, **uids))])
+
+    def found(*options):
+        return [
+            json.loads(line)["object_id"] for line in run("--json", *options).stdout.splitlines()
+        ]
+
+    assert found("--sop", "1.6.1") == ["o1"]
+    assert found("--series", "1.5") == ["o0", "o1"]
+    assert found("--series", "1.5", "--until", "2023-11-14T22:30Z") == ["o0"]
+    refused = run("--until", "tomorrow")
+    assert refused.exit_code == 2
+    assert "--until: expected a time such as" in refused.stderr
+
+
 def test_each_element_is_one_row_with_all_that_is_known(store):
     unknown = element(
         "(0019,100b)", vr="UN", name="", status=ElementStatus.UNKNOWN, value=["00ff"],
@@ -71,8 +92,9 @@ def test_each_element_is_one_row_with_all_that_is_known(store):
 
     assert result.exit_code == 0
     heading, first, second = result.stdout.splitlines()
+    zone = datetime.now().astimezone().tzname()
     assert heading.split() == [
-        "time", "from", "object", "tag", "creator", "name", "VR", "status", "value",
+        "time", f"({zone})", "from", "object", "tag", "creator", "name", "VR", "status", "value",
     ]  # fmt: skip
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  MR1   o1      \(0019,100a\)  SIEMENS", first)
     assert "Number Of Images In Mosaic  UN→US" in first

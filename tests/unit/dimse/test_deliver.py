@@ -1,3 +1,6 @@
+import contextlib
+import socket
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -13,7 +16,10 @@ from atlas_node.dimse import Courier, settings
 from atlas_node.dimse.deliver import backoff
 from atlas_node.model import DeliveryStatus, Envelope, Policy
 from atlas_node.spool import Recipient
-from tests.fault.pacs import Pacs, ct_object, encoded
+from tests.fault.destination import Destination as Sockets
+from tests.fault.destination import Late, Misdeed
+from tests.fault.pacs import Pacs, ct_object, encoded, free_port
+from tests.peers import environment, program
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 
@@ -253,7 +259,7 @@ def test_a_destination_out_of_resources_is_tried_for_as_long_as_it_takes(
 def test_an_object_for_which_alone_a_destination_has_no_resources_is_dead_in_the_end(
     pacs, deliver, accept, spool
 ):
-    large = accept(0)
+    large = accept(0, series="1.3")
     pacs.answer = refusing(large, 0xA700)
     pacs.start()
     deliver(pacs.port)
@@ -284,6 +290,160 @@ def test_an_object_that_makes_the_destination_fall_over_lets_the_others_pass(
     assert pacs.wait_for(others)
     record = wait_for(spool, poison, DeliveryStatus.DEAD)
     assert "in the middle of an exchange" in record.detail
+
+
+@pytest.fixture
+def storescp(tmp_path):
+    """DCMTK's storescp; it ends the association over a data set of odd length."""
+    folder, port = tmp_path / "stored", free_port()
+    folder.mkdir()
+    server = subprocess.Popen(
+        [program("storescp"), "--fork", "-aet", "PACS", "+xa", "-od", folder, str(port)],
+        env=environment(),
+    )
+    give_up = time.monotonic() + 10
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    yield port, folder
+    server.kill()
+    server.wait()
+
+
+def odd_length(series):
+    """An object whose last value has an odd length, as some writers make it."""
+    return encoded(ct_object(0, study=series)) + b"\xe1\x7f\x10\x10OB\0\0\3\0\0\0abc"
+
+
+def test_an_object_over_which_storescp_aborts_holds_up_its_own_series_alone(
+    storescp, deliver, accept, spool
+):
+    port, folder = storescp
+    bad = accept(0, data=odd_length("1.2.1"), series="1.2.1")
+    behind = [accept(number, series="1.2.1") for number in range(1, 9)]
+    others = [accept(number, series="1.2.2") for number in range(9, 13)]
+    deliver(port, retry=Retry(first_delay=600, max_delay=600))
+    for uid in others:
+        wait_for(spool, uid, DeliveryStatus.SENT)
+    assert len(list(folder.iterdir())) == len(others)
+    record = state(spool, bad)
+    assert (record.status, record.tries) == (DeliveryStatus.FAILED, 1)
+    assert "in the middle of an exchange" in record.detail
+    assert {(state(spool, uid).status, state(spool, uid).tries) for uid in behind} == {
+        (DeliveryStatus.PENDING, 0)
+    }
+
+
+def test_a_destination_that_no_object_can_be_sent_to_is_not_the_fault_of_the_objects(
+    deliver, accept, spool
+):
+    uids = [accept(number, series=f"1.2.{number}") for number in range(3)]
+    with Sockets(max_pdu=6) as sockets:
+        deliver(sockets.port)
+        record = wait_for(spool, uids[0], DeliveryStatus.FAILED)
+        time.sleep(0.3)
+    assert record.detail.endswith("takes PDUs of 6 bytes, which hold no part of an object")
+    assert [state(spool, uid).tries for uid in uids] == [0, 0, 0]
+
+
+@pytest.fixture
+def sockets():
+    with Sockets() as running:
+        yield running
+
+
+def breaks_over(bad, asked):
+    def during(arrival):
+        asked.append(arrival.uid)
+        return Misdeed.ABORT if arrival.uid in bad else None
+
+    return during
+
+
+def test_two_bad_objects_hold_up_the_good_ones_for_one_rest(sockets, deliver, accept, spool):
+    uids = [accept(number, series=f"1.2.{number}") for number in range(20)]
+    asked = []
+    sockets.during = breaks_over(uids[:2], asked)
+    deliver(sockets.port, retry=Retry(first_delay=0.5, max_delay=600))
+    wait_for(spool, uids[-1], DeliveryStatus.SENT)
+    assert asked[:3] == uids[:3]
+    assert [uid for uid in asked if uid in uids[2:]] == uids[2:]
+
+
+def test_bad_objects_that_are_due_again_do_not_come_one_after_the_other(
+    sockets, deliver, accept, spool
+):
+    """A good one after each shows that the destination is well, so it is not let rest."""
+    bad = [accept(number, series=f"1.2.{number}") for number in range(3)]
+    asked = []
+    sockets.answer = lambda arrival: 0xC000 if arrival.uid in bad else Late(0.8)
+    sockets.during = breaks_over((), asked)
+    deliver(sockets.port, retry=Retry(first_delay=0.4, max_delay=600))
+    for uid in bad:
+        wait_for(spool, uid, DeliveryStatus.FAILED)
+    slow = accept(3, series="1.3")
+    while asked != [*bad, slow]:
+        time.sleep(0.01)
+    good = [accept(number, series=f"1.4.{number}") for number in range(3)]
+    asked.clear()
+    sockets.answer, sockets.during = lambda arrival: 0x0000, breaks_over(bad, asked)
+    for uid in good:
+        wait_for(spool, uid, DeliveryStatus.SENT)
+    assert asked == [bad[0], good[0], bad[1], good[1], bad[2], good[2]]
+
+
+def test_a_destination_that_breaks_over_every_object_is_let_rest_and_gets_each_in_turn(
+    sockets, deliver, accept, spool
+):
+    uids = [accept(number, series=f"1.2.{number}") for number in range(6)]
+    asked = []
+    sockets.during = breaks_over(uids, asked)
+    begun = time.monotonic()
+    courier = deliver(sockets.port, retry=Retry(first_delay=0.1, max_delay=0.2, max_tries=99))
+    while len(asked) < 12:
+        time.sleep(0.01)
+    assert time.monotonic() - begun >= 10 * 0.1 * 0.8
+    assert asked[:6] == uids
+    assert sockets.associations <= len(asked) + 1
+    assert courier.state().next_try_at is not None
+    assert "aborted the association" in courier.state().failure
+
+
+def test_a_single_bad_object_is_not_sent_again_without_a_pause(sockets, deliver, accept, spool):
+    bad, asked = accept(), []
+    sockets.during = breaks_over([bad], asked)
+    deliver(sockets.port, retry=Retry(first_delay=0.2, max_delay=0.2, max_tries=4))
+    begun = time.monotonic()
+    wait_for(spool, bad, DeliveryStatus.DEAD)
+    assert time.monotonic() - begun >= 3 * 0.2 * 0.8
+    assert asked == [bad] * 4
+
+
+def test_an_object_that_brings_the_destination_down_is_not_the_first_when_it_is_back(
+    sockets, deliver, accept, spool
+):
+    bad, *good = uids = [accept(number, series=f"1.2.{number}") for number in range(4)]
+    asked = []
+    breaks = breaks_over([bad], asked)
+
+    def during(arrival):
+        sockets.rejects = True
+        return breaks(arrival)
+
+    sockets.during = during
+    deliver(sockets.port, retry=Retry(first_delay=0.1, max_delay=0.1, max_tries=99))
+    wait_for(spool, good[0], DeliveryStatus.FAILED)
+    time.sleep(0.4)  # the bad object is due again, too
+    assert asked == [bad]
+    assert [state(spool, uid).tries for uid in uids] == [1, 0, 0, 0]
+    asked.clear()
+    sockets.during, sockets.rejects = breaks, False
+    wait_for(spool, good[-1], DeliveryStatus.SENT)
+    assert asked[0] == good[0]
+    assert [uid for uid in asked if uid in good] == good
 
 
 def test_an_object_that_is_answered_too_late_is_sent_again(pacs, deliver, accept, spool):

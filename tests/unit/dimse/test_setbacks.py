@@ -40,6 +40,29 @@ def test_only_objects_stored_since_the_failure_count():
     assert not setbacks.others_stored("2")
 
 
+def test_one_object_without_an_answer_may_be_at_fault_and_two_are_the_destinations():
+    setbacks = Setbacks()
+    assert not setbacks.unanswered("1")
+    assert not setbacks.unanswered("1")
+    assert setbacks.unanswered("2")
+    assert setbacks.unanswered("1")
+    setbacks.answered()
+    assert not setbacks.unanswered("1")
+
+
+def test_what_failed_comes_last_until_the_destination_answers():
+    setbacks = Setbacks()
+    setbacks.failed("1", "refused some time ago")
+    assert not setbacks.last()
+    setbacks.failed("2", "series")
+    setbacks.unanswered("2")
+    assert set(setbacks.last()) == {"1", "2"}
+    setbacks.ended("2")
+    assert set(setbacks.last()) == {"1"}
+    setbacks.answered()
+    assert not setbacks.last()
+
+
 @given(st.lists(st.tuples(st.booleans(), objects)))
 def test_a_series_waits_for_the_first_of_those_that_failed_and_did_not_end(events):
     setbacks, waiting = Setbacks(), set()

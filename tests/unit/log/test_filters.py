@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_node.log import LogFilter, parse_since, parse_tag
+from atlas_node.log.filters import parse_until
 from atlas_node.model import ElementStatus
 
 
@@ -56,6 +57,20 @@ def test_an_iso_time_has_its_zone_or_the_local_one():
     assert parse_since("2026-03-01T08:30Z") == moment.timestamp()
     assert parse_since("2026-03-01T09:30+01:00") == moment.timestamp()
     assert parse_since("2026-03-01 08:30") == datetime(2026, 3, 1, 8, 30).timestamp()
+
+
+def test_until_a_day_means_to_its_end_and_until_a_time_that_time():
+    assert parse_until("2026-03-01") == datetime(2026, 3, 2).timestamp()
+    assert parse_until("2026-03-01T08:30Z") == parse_since("2026-03-01T08:30Z")
+    assert abs(parse_until("2h") - (time.time() - 7200)) < 5
+
+
+@given(st.text(max_size=20) | st.dates().map(str))
+def test_any_text_is_an_end_or_refused(text):
+    try:
+        parse_until(text)
+    except ValueError as error:
+        assert "expected a time such as" in str(error)
 
 
 def test_a_filter_is_read_from_text():

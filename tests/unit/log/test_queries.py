@@ -2,9 +2,11 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from sqlalchemy import select
 
 from atlas_node.errors import LogError
-from atlas_node.log import LogFilter
+from atlas_node.log import LogFilter, conditions
+from atlas_node.log.schema import runs
 from atlas_node.model import DeliveryRecord, DeliveryStatus, ElementStatus
 
 
@@ -25,7 +27,10 @@ def filled(store, make_object, make_element):
                 "o2", [decoded, unknown], received_at=200.0, calling_ae="CT_1", patient_id="GE-1",
                 study_instance_uid="1.9", modality="CT", manufacturer="GE MEDICAL SYSTEMS",
             ),
-            make_object("o3", [], received_at=300.0, manufacturer="Canon", modality="US"),
+            make_object(
+                "o3", [], received_at=300.0, manufacturer="Canon", modality="US",
+                series_instance_uid="1.7", sop_instance_uid="1.7.1",
+            ),
         ]
     )  # fmt: skip
     return store
@@ -52,6 +57,13 @@ def filled(store, make_object, make_element):
         ({"patient_id": "GE"}, [], 0),
         ({"study_uid": "1.9"}, ["o2"], 2),
         ({"since": "1970-01-01T00:03:20Z"}, ["o3", "o2"], 2),
+        ({"until": "1970-01-01T00:03:20Z"}, ["o1"], 1),
+        ({"since": "1970-01-01T00:03:20Z", "until": "1970-01-01T00:05Z"}, ["o2"], 2),
+        ({"series_uid": "1.7"}, ["o3"], 0),
+        ({"series_uid": "1"}, [], 0),
+        ({"sop_uid": "1.7.1"}, ["o3"], 0),
+        ({"sop_uid": "1.7.1", "object_id": "o1"}, [], 0),
+        ({"sop_uid": "1.7.1", "until": "1970-01-01T00:05Z"}, [], 0),
         ({"calling_ae": "ct_1"}, ["o2"], 2),
         ({"calling_ae": "ctx1"}, [], 0),
         ({"modality": "us"}, ["o3"], 0),
@@ -156,11 +168,14 @@ def test_runs_that_are_parted_by_a_page_or_a_time_lose_no_object(store, make_obj
             [make_object(f"o{number:02}", [kind], float(number), series_instance_uid=series)]
         )
 
-    for since in (None, 0.0, 31.5, 89.0, 90.0):
+    times = [(since, None) for since in (None, 0.0, 31.5, 89.0, 90.0)]
+    for since, until in (*times, (None, 0.0), (None, 31.5), (None, 89.0), (12.0, 61.0)):
         for vr, step in (("SS", 9), (None, 1)):
-            wanted = LogFilter(since=since, vr=vr)
+            wanted = LogFilter(since=since, until=until, vr=vr)
             expected = [
-                f"o{n:02}" for n in range(89, -1, -1) if n >= (since or 0) and n % step == 0
+                f"o{n:02}"
+                for n in range(89, -1, -1)
+                if (since or 0) <= n < (until if until is not None else 90) and n % step == 0
             ]
             found, before = [], None
             while page := store.objects(wanted, 4, before):
@@ -169,6 +184,24 @@ def test_runs_that_are_parted_by_a_page_or_a_time_lose_no_object(store, make_obj
             assert found == expected
             if vr is None:
                 assert store.totals(wanted).objects == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (LogFilter(sop_uid="1.7.1"), "ix_objects_sop_instance_uid"),
+        (LogFilter(series_uid="1.7"), "ix_series_series_uid"),
+    ],
+)
+def test_an_instance_and_a_series_are_found_by_an_index(filled, url, wanted, index):
+    query = select(runs.c.id).where(*conditions.of_runs(wanted))
+    plain = str(query.compile(compile_kwargs={"literal_binds": True}))
+
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {plain}")]
+
+    assert any(index in step for step in steps)
+    assert not any(step.startswith("SCAN") for step in steps)
 
 
 def test_totals_of_one_object(filled):

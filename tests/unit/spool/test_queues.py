@@ -20,6 +20,21 @@ def test_what_is_due_comes_in_order_of_arrival(queue):
     assert [queue.pop(0.0) for _ in range(4)] == ["a", "b", "c", None]
 
 
+def test_what_is_to_come_last_comes_when_nothing_else_is_due(queue):
+    for it in ("a", "b", "c", "d"):
+        queue.push(it)
+    queue.push("e", at=10.0)
+    last = {"a", "b", "d", "not in the queue"}
+    assert [queue.pop(0.0, last) for _ in range(5)] == ["c", "a", "b", "d", None]
+    assert queue.pop(10.0, last) == "e"
+
+
+def test_what_came_last_once_is_not_set_back_for_ever(queue):
+    for it in ("a", "b", "c"):
+        queue.push(it)
+    assert [queue.pop(0.0, {"a"}), queue.pop(0.0), queue.pop(0.0)] == ["b", "a", "c"]
+
+
 def test_what_failed_waits_for_its_time(queue):
     queue.push("a", at=10.0)
     queue.push("b")

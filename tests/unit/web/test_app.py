@@ -36,7 +36,7 @@ def test_everything_a_page_asks_for_comes_from_the_viewer(store, browse):
         if tag in ("script", "link", "img")
     }
 
-    assert len(asked) == 7
+    assert len(asked) == 8
     for url in asked:
         assert client.get(url).status_code == 200
 

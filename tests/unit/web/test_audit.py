@@ -115,3 +115,32 @@ def test_a_full_disk_is_an_error():
 def test_the_trail_is_beside_the_spool_unless_told_otherwise(make_config, tmp_path):
     assert audit_path(make_config()) == tmp_path / "var/audit.jsonl"
     assert audit_path(make_config(web="{audit: elsewhere.jsonl}")) == tmp_path / "elsewhere.jsonl"
+
+
+def test_a_change_is_read_as_it_ended_or_as_meant(trail):
+    done = replace(ENTRY, change="a", stage="intent", detail="begun")
+    lost = replace(ENTRY, change="b", stage="intent", detail="begun")
+    for entry in (done, lost, replace(done, stage="outcome", detail="1 done"), ENTRY):
+        trail.add(entry)
+
+    read = [(it.change, it.detail) for it in trail.newest(10)]
+    assert read == [("", "to pacs"), ("a", "1 done"), ("b", "begun")]
+
+
+def test_a_line_of_an_earlier_version_is_read(trail, tmp_path):
+    trail.add(ENTRY)
+    path = tmp_path / "var/audit.jsonl"
+    line = json.loads(path.read_text())
+    del line["change"], line["stage"]
+    path.write_text(json.dumps(line) + "\n")
+
+    assert trail.newest(1) == [ENTRY]
+
+
+def test_a_line_that_a_full_disk_cut_off_takes_no_other_with_it(trail, tmp_path):
+    trail.add(ENTRY)
+    path = tmp_path / "var/audit.jsonl"
+    path.write_bytes(path.read_bytes()[:40])
+    trail.add(replace(ENTRY, subject="o2"))
+
+    assert [it.subject for it in trail.newest(10)] == ["o2"]

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from atlas_node.web.audit import AuditError, AuditTrail
 from atlas_node.web.passwords import hash_token
 
 SESAME = "scrypt:10:1:1:AAAAAAAAAAAAAAAAAAAAAA:MCVSH9Sz7AaH7GNcSYBFDzww1Jpc1mMXKIr9Qs0O9SM"
@@ -16,10 +19,13 @@ USERS = (
 def with_change(client):
     """Add to the viewer a change that says what it was given."""
     site = client.app.state.site
+    done = client.app.state.done = []
 
     async def change(request):
         form, visitor = request.state.form, request.state.visitor
-        site.audit(request, "test.change", form.getlist("of")[0], "done")
+        with site.audited(request, "test.change", form.getlist("of")[0]) as said:
+            done.append(form.getlist("of"))
+            said.append("done")
         return JSONResponse({"by": visitor.name, "of": form.getlist("of")})
 
     def plain(request):
@@ -69,6 +75,44 @@ def test_the_token_may_be_in_a_header_and_the_form_in_json(client):
         "a", "2", "true",
     ]  # fmt: skip
     assert client.post("/api/change", json={"of": "a"}, headers=headers).json()["of"] == "a"
+
+
+def test_nothing_is_changed_that_the_trail_cannot_hold(store, browse, make_config):
+    client = with_change(browse(store, make_config(web="{audit: /dev/full}")))
+    answer = client.post("/change", data={"of": "a", "csrf": csrf(client)})
+
+    assert answer.status_code == 503
+    assert "No space left" in answer.text
+    assert client.app.state.done == []
+
+
+def test_a_change_whose_outcome_cannot_be_written_is_done_and_said(client, monkeypatch, caplog):
+    trail, add = client.app.state.site.trail, AuditTrail.add
+
+    def add_intents(entry):
+        if entry.stage == "outcome":
+            raise AuditError("audit trail: No space left")
+        add(trail, entry)
+
+    monkeypatch.setattr(trail, "add", add_intents)
+    assert client.post("/change", data={"of": "a", "csrf": csrf(client)}).status_code == 200
+
+    [entry] = trail.newest(10)
+    assert (entry.subject, entry.stage, entry.detail) == ("a", "intent", "begun")
+    assert f"test.change of change {entry.change}, outcome, is not in the audit" in caplog.text
+
+
+def test_a_change_that_fails_is_in_the_trail_with_why(client):
+    site = client.app.state.site
+    request = SimpleNamespace(state=SimpleNamespace(visitor=None), client=None)
+    for error in (ValueError("no such thing"), KeyError("PAT-007")):
+        with pytest.raises(type(error)), site.audited(request, "test.change", "a"):
+            raise error
+
+    assert [it.detail for it in site.trail.newest(10)] == [
+        "failed: KeyError",
+        "failed: no such thing",
+    ]
 
 
 @pytest.mark.parametrize("url", ["/change", "/api/change"])

@@ -1,9 +1,11 @@
 """The deliveries page over a spool with trouble in it, with and without a node."""
 
 import json
+import re
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +121,16 @@ def csrf(viewer):
 
 def post(viewer, **fields):
     return viewer.post("/deliveries/order", data={"csrf": csrf(viewer), **fields})
+
+
+def asked_about(viewer, **fields):
+    """Order what is asked about; return the fields that the question carries."""
+    page = post(viewer, **fields).text
+    return fields | dict(re.findall(r'name="(newest|count)" value="([^"]*)"', page))
+
+
+def confirm(viewer, **fields):
+    return post(viewer, confirmed="1", **asked_about(viewer, **fields))
 
 
 def status_of(config, object_id, destination="pacs"):
@@ -239,14 +251,14 @@ def test_all_of_a_destination_are_counted_asked_about_and_tried_again(viewer, co
     fields = {"action": "retry", "every": "1", "destination": "pacs"}
     asked = post(viewer, **fields).text
     assert "Retry 2 deliveries?" in asked  # the one that waits is on its way
-    done = post(viewer, confirmed="1", **fields)
+    done = confirm(viewer, **fields)
     assert done.headers["location"].startswith("/deliveries?destination=pacs&outcome=")
     for name in ("dead", "failed"):
         assert status_of(config, troubled[name]) is DeliveryStatus.PENDING
 
 
 def test_all_that_fit_a_reason_can_be_dropped(viewer, config, troubled):
-    post(viewer, action="drop", every="1", reason=REFUSED, confirmed="1")
+    confirm(viewer, action="drop", every="1", reason=REFUSED)
     assert [status_of(config, troubled[it]) for it in ("dead", "failed", "pending")] == [
         DeliveryStatus.DROPPED,
         DeliveryStatus.DROPPED,
@@ -294,15 +306,58 @@ def test_a_refusal_is_shown_with_its_reason(viewer, troubled):
     assert "which does not run" in page
 
 
-def test_every_order_is_in_the_audit_trail(viewer, config, troubled, tmp_path):
+def test_every_order_is_in_the_audit_trail_before_it_is_done_and_after(viewer, troubled, tmp_path):
     post(viewer, action="retry", delivery=f"{troubled['dead']}|pacs")
-    post(viewer, action="drop", every="1", destination="pacs", confirmed="1")
+    confirm(viewer, action="drop", every="1", destination="pacs")
     [trail] = tmp_path.rglob("audit*")
     lines = [json.loads(it) for it in trail.read_text().splitlines()]
-    assert [(it["action"], it["subject"], it["detail"]) for it in lines] == [
-        ("delivery.retry", f"{troubled['dead']} to pacs", "1 done"),
-        ("delivery.drop", "every delivery, destination pacs", "3 done"),
+    one = "delivery.retry", f"{troubled['dead']} to pacs"
+    all_ = "delivery.drop", f"every delivery, destination pacs, up to {troubled['pending']}: 3"
+    assert [(it["action"], it["subject"], it["stage"], it["detail"]) for it in lines] == [
+        (*one, "intent", "begun"),
+        (*one, "outcome", "1 done"),
+        (*all_, "intent", "begun"),
+        (*all_, "outcome", "3 done"),
     ]
+
+
+def test_nothing_is_done_that_the_audit_trail_cannot_hold(config, empty_store, browse, troubled):
+    web = config.web.model_copy(update={"audit": Path("/dev/full")})
+    viewer = browse(empty_store, config.model_copy(update={"web": web}))
+    answer = post(viewer, action="drop", confirmed="1", delivery=f"{troubled['dead']}|pacs")
+    assert answer.status_code == 503
+    assert "No space left" in answer.text
+    assert status_of(config, troubled["dead"]) is DeliveryStatus.DEAD
+
+
+def test_what_came_after_the_question_is_not_dropped(spool, config, empty_store, browse, troubled):
+    viewer = browse(empty_store, config)
+    asked = asked_about(viewer, action="drop", every="1", destination="pacs")
+    late = [spool.accept(ENVELOPE, b"x", [PACS]) for _ in range(3)]
+    spool.close()
+    page = viewer.get(post(viewer, confirmed="1", **asked).headers["location"]).text
+    assert "3 deliveries dropped" in page
+    assert {status_of(config, it) for it in late} == {DeliveryStatus.PENDING}
+    assert status_of(config, troubled["pending"]) is DeliveryStatus.DROPPED
+
+
+def test_more_than_was_asked_about_is_asked_about_again(viewer, config, troubled):
+    asked = asked_about(viewer, action="drop", every="1", destination="pacs") | {"count": "2"}
+    again = post(viewer, confirmed="1", **asked)
+    assert again.status_code == 200
+    assert "more than you were asked about" in again.text
+    assert 'name="count" value="3"' in again.text
+    answer = viewer.post(
+        "/api/deliveries/order", json=asked, headers={"x-csrf-token": csrf(viewer)}
+    )
+    assert answer.status_code == 409
+    assert status_of(config, troubled["dead"]) is DeliveryStatus.DEAD
+
+
+def test_a_confirmation_of_nothing_is_a_question(viewer, config, troubled):
+    asked = post(viewer, action="drop", every="1", confirmed="1")
+    assert "Drop 5 deliveries?" in asked.text
+    assert status_of(config, troubled["dead"]) is DeliveryStatus.DEAD
 
 
 def test_without_its_token_an_order_is_refused_and_nothing_done(viewer, config, troubled):
@@ -322,6 +377,8 @@ def test_without_its_token_an_order_is_refused_and_nothing_done(viewer, config, 
         {"action": "retry", "delivery": "abc"},
         {"action": "retry", "delivery": "abc|pacs", "every": "1"},
         {"action": "drop", "every": "1", "status": "sent"},
+        {"action": "drop", "every": "1", "count": "5"},
+        {"action": "drop", "every": "1", "newest": "a", "count": "-1"},
     ],
 )
 def test_what_is_no_order_is_refused(viewer, config, fields):

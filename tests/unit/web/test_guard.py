@@ -1,8 +1,11 @@
 import base64
+import re
+from pathlib import Path
 
 import pytest
 
-from atlas_node import __version__
+from atlas_node import __version__, web
+from atlas_node.web.guard import _ASKED_BY_PAGES
 
 WITH_AUTH = "{host: 0.0.0.0, auth: {user: radiology, password: 'sesame: öffne'}}"
 
@@ -226,3 +229,52 @@ def test_what_is_only_shown_cannot_be_changed(store, browse):
 
     assert client.post("/objects/o1").status_code == 405
     assert client.delete("/api/objects/o1").status_code == 405
+
+
+# What is written down of it, and what counts as use
+
+
+def trail(client):
+    newest = client.app.state.site.trail.newest(100)
+    return [(it.action, it.subject, it.detail) for it in newest[::-1]]
+
+
+def test_refused_credentials_are_in_the_audit_trail_once_a_minute(guarded):
+    for n in range(8):
+        guarded.get("/", headers={"Authorization": basic(f"radiology:{n}")})
+
+    assert trail(guarded) == [
+        ("sign-in refused", "radiology", ""),
+        ("sign-in refused", "radiology", "too many attempts"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("authorization", "subject"),
+    [
+        (basic("sesame: öffne:x"), "unknown user"),  # a password in the place of the name
+        ("Basic !!!", "unknown user"),
+        (f"Basic {'A' * 100_000}", "unknown user"),
+        ("Bearer cmFkaW9sb2d5", "unknown token"),
+    ],
+)
+def test_of_unknown_credentials_nothing_is_written_down(guarded, authorization, subject):
+    guarded.get("/", headers={"Authorization": authorization})
+
+    assert trail(guarded) == [("sign-in refused", subject, "")]
+
+
+def test_who_brings_no_credentials_leaves_no_trace(guarded):
+    guarded.get("/")
+    guarded.get("/healthz", headers={"Authorization": "Bearer x"})
+
+    assert trail(guarded) == []
+
+
+def test_whatever_a_page_asks_by_itself_keeps_no_session_open():
+    templates = Path(web.__file__).with_name("templates")
+    text = "".join(it.read_text() for it in templates.glob("*.html"))
+    polled = r'hx-get="(?:{{ link\(")?(/[a-z/]+)"[^>]*hx-trigger="(?:every|log)'
+
+    followed = re.findall(r'data-follow="(/[a-z]+)"', text)
+    assert {*re.findall(polled, text), *followed} == _ASKED_BY_PAGES

@@ -1,5 +1,6 @@
 import html
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -100,6 +101,49 @@ def test_filters_are_in_the_address_and_each_can_be_taken_out(store, browse):
     assert "No object matches" in missed
 
 
+def test_an_object_is_found_by_its_uids_and_between_two_times(empty_store, browse, make_object):
+    for number in range(3):
+        uids = {"series_instance_uid": f"1.5.{number}", "sop_instance_uid": f"1.6.{number}"}
+        thing = make_object(f"o{number}", **uids)
+        at = 1_700_000_000.0 + 3600 * number
+        empty_store.record([replace(thing, envelope=replace(thing.envelope, received_at=at))])
+    client = browse(empty_store)
+
+    def found(**query):
+        return [
+            it["object_id"] for it in client.get("/api/objects", params=query).json()["objects"]
+        ]
+
+    assert found(series_uid="1.5.1") == ["o1"]
+    assert found(sop_uid="1.6.2") == ["o2"]
+    assert found(since="2023-11-14T23:00Z", until="2023-11-15T00:00Z") == ["o1"]
+    page = client.get("/?sop_uid=1.6.2").text
+    assert 'href="/objects/o2"' in page
+    assert 'href="/objects/o1"' not in page
+    assert 'href="/?sop_uid=1.6.2"' in client.get("/objects/o2").text
+
+
+def test_what_is_only_of_the_page_is_no_condition_of_the_api(store, browse):
+    client = browse(store)
+
+    assert client.get("/?paused=1&limit=5&state=x&before=9").status_code == 200
+    assert client.get("/api/objects?paused=1").status_code == 400
+    assert client.get("/objects?stat=x").status_code == 400
+
+
+def test_times_name_their_zone(store, browse, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        page = browse(store).get("/").text
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert "Times in UTC+05:45" in page
+    assert "Received<small>UTC+05:45</small>" in page
+
+
 def test_empty_fields_of_the_form_are_left_out_of_the_address(store, browse):
     answer = browse(store).get("/?creator=&vr=US&tag=")
 
@@ -132,6 +176,9 @@ def test_an_object_that_could_not_be_annotated_says_why(empty_store, browse, mak
 @pytest.mark.parametrize(
     ("query", "said"),
     [
+        ("seris_uid=1.2", "seris_uid: there is no such condition, only calling_ae, patient_id"),
+        ("x" * 5000 + "=1", "x" * 60 + "…: there is no such condition"),
+        ("until=tomorrow", "until: expected a time such as"),
         ("tag=zzzz", "tag: expected a tag such as (0019,100a)"),
         ("status=lost", "status: expected one of decoded"),
         ("since=yesterday", "since: expected a time such as"),
@@ -152,7 +199,15 @@ def test_a_condition_that_cannot_be_understood_is_400(store, browse, query, said
 @pytest.mark.parametrize("text", ["'; DROP TABLE objects; --", "%", "_", "\\", "\x00", "\u202e"])
 def test_hostile_filters_find_nothing_and_break_nothing(store, browse, text):
     client = browse(store)
-    for name in ("creator", "name", "manufacturer", "patient_id", "study_uid", "calling_ae"):
+    for name in (
+        "creator",
+        "name",
+        "manufacturer",
+        "patient_id",
+        "study_uid",
+        "sop_uid",
+        "calling_ae",
+    ):
         answer = client.get("/", params={name: f"a{text}b"})
         assert answer.status_code == 200
         assert "No object matches" in answer.text

@@ -195,3 +195,11 @@ def test_a_user_may_use_basic_authentication(client):
 def test_nobody_is_sent_elsewhere_after_signing_in(client, target):
     assert local_target(target) == "/"
     assert sign_in(client, next=target).headers["location"] == "/"
+
+
+def test_too_many_attempts_are_in_the_audit_trail_once_a_minute(client):
+    answers = [sign_in(client, password="wrong") for _ in range(8)]
+
+    assert [it.status_code for it in answers].count(429) == 3
+    details = [it.detail for it in client.app.state.site.trail.newest(100)]
+    assert details == ["too many attempts", *[""] * 5]

@@ -89,6 +89,14 @@ def test_the_viewer_alone_ends_with_a_signal(make_config, tmp_path, free_port, n
     assert (viewer.returncode, rest) == (0, "")
 
 
+def test_no_viewer_is_open_to_the_network(store, config):
+    web = config.web.model_copy(update={"enabled": False, "host": "0.0.0.0"})
+    server = WebServer(config.model_copy(update={"web": web}), store)
+
+    with pytest.raises(AtlasError, match=r"web\.host: 0\.0\.0\.0 can be reached .* web\.users"):
+        server.start()
+
+
 def test_over_https_it_serves_and_keeps_its_cookies_there(store, make_config, free_port, tmp_path):
     paths = certificate(tmp_path, "viewer")
     tls = f"tls: {{certificate: {paths[0]}, key: {paths[1]}}}"

@@ -81,3 +81,17 @@ def test_of_too_many_the_one_that_was_not_used_longest_ends(opened, monkeypatch)
     assert opened.find(second) is None
     assert opened.find(first)
     assert opened.find(third)
+
+
+def test_a_page_that_asks_by_itself_does_not_keep_a_session_open(opened, clock):
+    cookie, other = opened.open("anna", "operator"), opened.open("vera", "viewer")
+    for _ in range(3):
+        clock.now += 19
+        assert opened.find(cookie, in_use=False).name == "anna"
+        assert opened.find(other).name == "vera"
+    clock.now += 19
+
+    assert opened.find(cookie, in_use=False) is None
+    assert opened.find(other, in_use=False) is not None
+    clock.now += 300 - 4 * 19
+    assert opened.find(other, in_use=False) is None

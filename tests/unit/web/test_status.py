@@ -56,10 +56,11 @@ def test_without_a_node_the_page_says_how_to_start_one(store, browse):
 
 def test_what_the_processes_publish_is_on_the_page(store, browse, config):
     tally = Tally()
+    gauges = {("spool_objects", ()): 12.0, ("log_lag_seconds", ()): 90.0}
+    publisher = Publisher(config.spool.path, "receiver-0", tally, lambda: Snapshot(gauges=gauges))
     tally.add(ELEMENTS, "decoded", by=1500)
     tally.observe(RECEIVE_SECONDS, 0.004)
-    gauges = {("spool_objects", ()): 12.0, ("log_lag_seconds", ()): 90.0}
-    publish(config, tally, gauges=gauges)
+    publisher.publish()
     page = browse(store).get("/status").text
 
     assert "No process of the node serves." not in page
