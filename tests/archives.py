@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -44,8 +47,9 @@ class Archive:
         """Start the process, and wait until it listens."""
         with (self.folder / "log").open("wb") as output:
             self._process = subprocess.Popen(
-                self.command(), stdout=output, stderr=output, env=environment(), cwd=self.folder
-            )
+                self.command(), stdout=output, stderr=output, env=environment(), cwd=self.folder,
+                start_new_session=True,
+            )  # fmt: skip
         give_up = time.monotonic() + _START
         while not self._listens():
             assert self._process.poll() is None, self.said()
@@ -53,18 +57,14 @@ class Archive:
             time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
-        assert self._process is not None
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
+        self.kill()
 
     def kill(self) -> None:
-        """Kill the process, as a machine that is switched off."""
+        """Kill all its processes, as a machine that is switched off."""
         assert self._process is not None
-        self._process.kill()
+        # dcmqrscp forks for each association, and a child keeps the port.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
 
     def said(self) -> str:
