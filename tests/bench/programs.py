@@ -1,7 +1,9 @@
 """The programs that the benches set side by side, each started over an empty folder of its own.
 
 Every one listens on 127.0.0.1, takes PDUs of 131072 bytes and sends without Nagle's delay. Given
-a destination, it sends on what it gets; `storescp` cannot.
+a destination, it sends on what it gets; `storescp` cannot. All stay in the session of the bench:
+Linux shares the processor among sessions before it looks at priorities, and senders, which stand
+for other machines, would have to give way to what a program does at low priority.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ def _run(name: str, command: list[str], folder: Path, port: int) -> Iterator[Run
     log = folder / "output"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, env=environment(), start_new_session=True
+            command, stdout=output, stderr=output, env=environment(), process_group=0
         )
     try:
         give_up = time.monotonic() + _START
