@@ -52,14 +52,22 @@ class Workstation(Scanner):
         self.associate()
         return self
 
-    def ask(self, identifier: bytes, sop_class: str = STUDY_ROOT, message_id: int = 1) -> None:
-        """Send a C-FIND request."""
+    def ask(
+        self,
+        identifier: bytes,
+        sop_class: str = STUDY_ROOT,
+        message_id: int = 1,
+        field: int = C_FIND_RQ,
+        more: tuple[tuple[int, str], ...] = (),
+    ) -> None:
+        """Send a request, C-FIND unless another command `field` is given."""
         context, _ = self.accepted[sop_class]
         command = command_set(
             (
                 (0x0002, sop_class),
-                (0x0100, C_FIND_RQ),
+                (0x0100, field),
                 (0x0110, message_id),
+                *more,
                 (0x0700, 2),
                 (0x0800, NOT_NULL),
             )

@@ -1,9 +1,12 @@
-"""``atlas-node index``: fill the index of private attributes from what is there already."""
+"""``atlas-node index``: the index of private attributes: filled from what is there, and forgotten.
+
+`backfill` and `forget` may run beside the node; each transaction of theirs is short.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from atlas_node.annotate import Annotator
     from atlas_node.config import Config
+    from atlas_node.query import AttributeIndex, IndexedKey
     from atlas_node.route.indexing import Indexer
 
 app = typer.Typer(no_args_is_help=True)
@@ -49,10 +53,9 @@ def backfill(
     from rich.console import Console
     from rich.progress import track
 
-    from atlas_dictionary import open_layers
-    from atlas_node.annotate import Annotator
     from atlas_node.config import load_config
     from atlas_node.errors import AtlasError, ConfigurationError
+    from atlas_node.route import make_annotator
     from atlas_node.route.indexing import open_indexer
 
     if (upstream is None) == (folder is None):
@@ -61,10 +64,7 @@ def backfill(
     indexer = open_indexer(settings)
     if indexer is None:
         raise ConfigurationError("query.index names no private attribute; nothing can be indexed")
-    annotator = Annotator(
-        open_layers(settings.dictionaries, {}),
-        inherit_creators=settings.annotate.inherit_creators,
-    )
+    annotator = make_annotator(settings)
     if folder is not None:
         source = str(folder.resolve())
         steps = _files(folder, annotator, indexer)
@@ -114,7 +114,8 @@ def backfill(
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show how many values and entities the index has of each attribute.
 
-    Too long: entities whose values are not kept, and which a query by them does not find.
+    Too long: entities whose values are not kept; a query by them does not know whether they match.
+    No longer used: attributes that are not in ``query.index`` any more; see `index forget`.
     """
     from atlas_node.cli.table import print_table
     from atlas_node.config import load_config
@@ -123,7 +124,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     settings = load_config(config)
     index = AttributeIndex(settings.log.url)
-    counts = index.counts(indexed_keys(settings.query.index))
+    configured = indexed_keys(settings.query.index)
+    counts = index.counts([*configured, *(it for it in index.recorded() if it not in configured)])
     too_long = {key: index.too_long(key) for key in counts}
     index.close()
     if as_json:
@@ -137,6 +139,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                         "values": values,
                         "entities": entities,
                         "too_long": too_long[key],
+                        "used": key in configured,
                     }
                     for key, (values, entities) in counts.items()
                 ]
@@ -144,7 +147,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         )
     elif counts:
         print_table(
-            ("Creator", "Key", "Level", "Values", "Entities", "Too long"),
+            ("Creator", "Key", "Level", "Values", "Entities", "Too long", ""),
             (
                 (
                     key.creator,
@@ -153,12 +156,99 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                     str(values),
                     str(entities),
                     str(too_long[key]),
+                    "" if key in configured else "no longer used",
                 )
                 for key, (values, entities) in counts.items()
             ),
         )
     else:
         typer.echo("query.index names no private attribute")
+
+
+@app.command()
+def forget(
+    config: ConfigOption = None,
+    study: Annotated[str | None, typer.Option(help="Study Instance UID.")] = None,
+    series: Annotated[str | None, typer.Option(help="Series Instance UID.")] = None,
+    instance: Annotated[str | None, typer.Option(help="SOP Instance UID.")] = None,
+    creator: Annotated[
+        str | None, typer.Option(help="Private creator of an attribute, with --tag.")
+    ] = None,
+    tag: Annotated[
+        str | None, typer.Option(help='Such as "(0019,xx0c)"; no longer in query.index.')
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a study, series or image from the index, or an attribute that is no longer indexed.
+
+    What is still in an archive comes back with the next `index backfill`. The values that a study
+    or series has of its images as a whole stay when one of the images is forgotten.
+    """
+    from atlas_node.config import load_config
+    from atlas_node.query import AttributeIndex, Level
+    from atlas_node.route.indexing import indexed_keys
+
+    uids = [
+        (level, uid)
+        for level, uid in ((Level.STUDY, study), (Level.SERIES, series), (Level.IMAGE, instance))
+        if uid is not None
+    ]
+    if len(uids) + (tag is not None) != 1 or (creator is None) != (tag is None):
+        raise typer.BadParameter(
+            "say which: --study, --series or --instance with a UID, or --creator and --tag"
+        )
+    settings = load_config(config)
+    index = AttributeIndex(settings.log.url)
+    if uids:
+        [(level, uid)] = uids
+        count = index.under(level, uid)
+        if count and not yes:
+            its = {Level.STUDY: "study", Level.SERIES: "series", Level.IMAGE: "image"}[level]
+            typer.confirm(f"forget {_counted(count)} of the {its} {uid!a}?", abort=True, err=True)
+        count = index.forget(level, uid)
+    else:
+        configured = indexed_keys(settings.query.index)
+        keys = _no_longer_used(index, configured, creator or "", tag or "")
+        count = sum(index.counts([key])[key][1] + index.too_long(key) for key in keys)
+        if not yes:
+            what = f"{creator} {tag}"
+            typer.confirm(f"forget {what!a} of {_counted(count)}?", abort=True, err=True)
+        for key in keys:
+            index.forget_key(key, configured)
+    index.close()
+    typer.echo(json.dumps({"entities": count}) if as_json else f"{_counted(count)} forgotten")
+
+
+def _counted(count: int) -> str:
+    return f"{count} {'entity' if count == 1 else 'entities'}"
+
+
+def _no_longer_used(
+    index: AttributeIndex, configured: Sequence[IndexedKey], creator: str, tag: str
+) -> list[IndexedKey]:
+    """Return the keys of an attribute that the index has and the configuration has not."""
+    from atlas_node.errors import ConfigurationError
+    from atlas_node.query.private_keys import folded_creator
+
+    known = index.recorded()
+    meant = [
+        it
+        for it in known
+        if folded_creator(it.creator) == folded_creator(creator) and it.key == tag.lower()
+    ]
+    unused = [it for it in known if it not in configured]
+    if found := [it for it in meant if it in unused]:
+        return found
+    if meant:
+        raise ConfigurationError(
+            f"{meant[0].creator} {meant[0].key} is in query.index: remove it there, let the node "
+            "read its configuration again (SIGHUP), and forget it then"
+        )
+    others = ", ".join(f"{it.creator} {it.key}" for it in unused) or "there are none"
+    raise ConfigurationError(
+        f"nothing is indexed for {creator!a} {tag!a}; no longer in query.index are: {others}"
+    )
 
 
 def _files(folder: Path, annotator: Annotator, indexer: Indexer) -> Iterable[tuple[str, _Step]]:

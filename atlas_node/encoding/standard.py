@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from atlas_node.encoding.header import LITTLE_ENDIAN
-from atlas_node.encoding.vr import LONG_FORM
+from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM
 
 _NESTING: Final = frozenset((b"SQ", b"UN"))
 
@@ -25,15 +25,16 @@ def may_have_private(data: bytes) -> bool:
     read = LITTLE_ENDIAN.element.unpack_from
     read_length = LITTLE_ENDIAN.length.unpack_from
     position, end = 0, len(data)
-    while position <= end - 8:
+    last = end - 8
+    while position <= last:
         group, _, vr, length = read(data, position)
-        if group & 1 or vr in _NESTING:
+        if group & 1:
             return True
-        position += 8
-        if vr in LONG_FORM:
-            if position > end - 4:
-                return True
-            (length,) = read_length(data, position)
-            position += 4
-        position += length
+        if vr in SHORT_FORM:
+            position += 8 + length
+            continue
+        if vr in _NESTING or vr not in LONG_FORM or position > last - 4:
+            return True
+        (length,) = read_length(data, position + 8)
+        position += 12 + length
     return position != end

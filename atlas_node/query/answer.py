@@ -28,6 +28,7 @@ from atlas_node.query.private_keys import (
     folded_creator,
     free_block,
 )
+from atlas_node.query.telling import NOTHING, Told
 
 UID_OF_LEVEL: Final = {
     Level.STUDY: Tag(0x0020, 0x000D),
@@ -37,7 +38,8 @@ UID_OF_LEVEL: Final = {
 _UIDS: Final = tuple(UID_OF_LEVEL.values())
 _MOST_UIDS: Final = 200
 """UIDs that an upstream is asked for in one list; a request stays far below any limit of a PDU."""
-
+_MOST_KNOWN: Final = 1000
+"""Entities that match of which all is read before the upstream is asked; of more, one by one."""
 
 _CHARACTER_SET: Final = 0x00080005
 
@@ -91,7 +93,8 @@ class IndexedQuery:
         self._is_understood = all(
             it.private.understood and it.private.searchable for it in self._asked
         )
-        self._fetched: Mapping[str, Mapping[IndexedKey, tuple[str, Sequence[str]]]] = {}
+        self._fetched: Mapping[str, Mapping[IndexedKey, Told]] = {}
+        self._possible: Mapping[int, set[str]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._asked)
@@ -126,7 +129,7 @@ class IndexedQuery:
         for it in self._asked:
             if it.condition.universal:
                 continue
-            found = self._index.entities(it.indexed, it.condition, self._level, _MOST_UIDS)
+            found = self._index.entities(it.indexed, it.condition, self._level, _MOST_KNOWN)
             if found is None:
                 continue
             depth = min(self._level.depth, it.indexed.level.depth)
@@ -135,13 +138,14 @@ class IndexedQuery:
                 if not found and not self._index.knows(it.indexed):
                     raise NothingIndexedError(f"nothing is indexed for {it.indexed.key}")
                 return None
+        self._possible = matching
         level = self._level
         if level.depth in matching and all(key.level.depth >= level.depth for key in self._keys):
             found_of_each = self._index.values_under(self._keys, level, matching[level.depth])
             self._fetched = found_of_each or {}
         for depth, uids in matching.items():
             element = asked[_UIDS[depth - 1]]
-            if not element.value:
+            if not element.value and len(uids) <= _MOST_UIDS:
                 element.value = sorted(uids)
         return asked
 
@@ -219,7 +223,7 @@ class IndexedQuery:
 
     def _found(
         self,
-        known: Mapping[IndexedKey, tuple[str, Sequence[str]]],
+        known: Mapping[IndexedKey, Told],
         character_set: str | Sequence[str] | None,
     ) -> tuple[list[tuple[str, int, str, bytes]], bool]:
         """Return creator, tag, VR and encoded value of each key, and whether that is all."""
@@ -227,7 +231,8 @@ class IndexedQuery:
         is_whole = self._is_understood
         encodings: Sequence[str] = ()
         for it in self._asked:
-            vr, values = known.get(it.indexed, (it.private.vr, ()))
+            vr, values, is_all = known.get(it.indexed, NOTHING)
+            vr, is_whole = vr or it.private.vr, is_whole and is_all
             if not encodings and not all(map(str.isascii, values)):
                 encodings = encodings_of(character_set)
             value = encode_values(vr, values, encodings)
@@ -246,16 +251,18 @@ class IndexedQuery:
                 found.append((it.private.creator, it.private.tag, vr, value))
         return found, is_whole
 
-    def _matching(
-        self, uids: Sequence[str]
-    ) -> Mapping[IndexedKey, tuple[str, Sequence[str]]] | None:
+    def _matching(self, uids: Sequence[str]) -> Mapping[IndexedKey, Told] | None:
         """Return the values of an entity; None where they do not satisfy the keys."""
+        for depth, possible in self._possible.items():
+            if uids[depth - 1] and uids[depth - 1] not in possible:
+                return None
         known = self._fetched.get(uids[-1])
         if known is None:
             known = self._index.values(self._keys, self._level, uids)
         for it in self._asked:
-            _, values = known.get(it.indexed, ("UN", []))
-            if not it.condition.matches(values):
+            its = known.get(it.indexed, NOTHING)
+            # Of values that are not kept nobody knows that they do not match.
+            if its.is_whole and not it.condition.matches(its.values):
                 return None
         return known
 

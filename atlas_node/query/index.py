@@ -9,35 +9,27 @@ one whose values are not kept; never a part of them.
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    and_,
-    delete,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
 from atlas_node.log.database import Database
+from atlas_node.query.finding import satisfying
+from atlas_node.query.forgetting import forget_entities, forget_values
 from atlas_node.query.lists import (
     UID_COLUMNS,
     Lists,
-    add_entities,
-    around,
     chunks,
-    delete_entities,
+    extend_entities,
     kept_list,
-    read_lists,
+    replace_instances,
     united,
 )
-from atlas_node.query.matching import NUMERIC, Condition, Place, Value, Within
+from atlas_node.query.matching import Condition, Value
 from atlas_node.query.tables import (
     index_entities,
     index_entries,
@@ -46,10 +38,14 @@ from atlas_node.query.tables import (
     index_values,
     prepare,
 )
+from atlas_node.query.telling import Row, Told, told
 
 _MOST_ROWS: Final = 100_000
-"""Rows of one value that are looked through; a key that many more satisfy selects nothing."""
-_LONGEST_LO: Final = 64
+"""Entries that are looked through; a key that many more satisfy selects nothing."""
+_MOST_TOLD: Final = 8_000_000
+"""Characters of values that are read for one entity; an element in a response has 65,534 bytes."""
+_AT_ONCE: Final = 500
+"""Entities or values that are forgotten in one transaction."""
 
 
 class Level(StrEnum):
@@ -136,40 +132,78 @@ class AttributeIndex:
         if not latest:
             return
         with self._database.writing() as connection:
-            ids = self._key_ids(connection, {key for it in latest.values() for key in it.values})
-            before, rows = read_lists(connection, around([it.uids for it in latest.values()]))
-            found: dict[tuple[str, ...], Lists] = {it.uids: {} for it in latest.values()}
+            ids = _key_ids(connection, {key for it in latest.values() for key in it.values})
+            instances_found: dict[tuple[str, ...], Lists] = {it.uids: {} for it in latest.values()}
+            others_found: dict[tuple[str, ...], Lists] = {}
             for it in latest.values():
                 for key, (vr, values) in it.values.items():
-                    uids = _padded(it.uids[: key.level.depth])
-                    lists = found.setdefault(uids, {})
                     kept = kept_list(vr, values)
-                    if key.level is not Level.IMAGE:
-                        lists |= {k: v for k, v in before.get(uids, {}).items() if k not in lists}
-                        kept = united(lists.get(ids[key], []), kept)
-                    lists[ids[key]] = kept
-            changed = {uids: lists for uids, lists in found.items() if before.get(uids) != lists}
-            # An instance that is known under another series has moved.
-            gone = [
-                row_id
-                for uids, row_id in rows.items()
-                if uids in changed or (uids[-1] and uids not in found)
-            ]
-            for chunk in chunks(gone):
-                delete_entities(connection, index_entities.c.id.in_(chunk))
-            add_entities(connection, {uids: lists for uids, lists in changed.items() if lists})
+                    if key.level is Level.IMAGE:
+                        instances_found[it.uids][ids[key]] = kept
+                    elif it.uids[key.level.depth - 1]:
+                        uids = _padded(it.uids[: key.level.depth])
+                        lists = others_found.setdefault(uids, {})
+                        lists[ids[key]] = united(lists.get(ids[key], []), kept)
+            replace_instances(connection, instances_found)
+            extend_entities(connection, others_found)
 
-    def forget(self, instance_uids: Collection[str]) -> None:
-        """Remove what is known of instances, at the level of the instance alone."""
-        with self._database.writing() as connection:
-            where = index_entities.c.instance_uid
-            for chunk in chunks(instance_uids):
-                delete_entities(connection, where.in_(chunk))
+    def forget(self, level: Level, uid: str) -> int:
+        """Remove an entity and what is under it; return how many entities that were.
+
+        What a series or study above it has stays: nobody knows which of its images it is from.
+        What backfills have noted of the study is removed, so that another reads it again.
+        """
+        is_meant = UID_COLUMNS[level.depth - 1] == uid
+        count = 0
+        while True:
+            with self._database.writing() as connection:
+                query = select(index_entities.c.id).where(is_meant).limit(_AT_ONCE)
+                entities = list(connection.execute(query).scalars())
+                if not entities:
+                    connection.execute(delete(index_sweeps).where(index_sweeps.c.name == uid))
+                    return count
+                forget_entities(connection, entities)
+            count += len(entities)
+
+    def forget_key(self, key: IndexedKey, kept: Iterable[IndexedKey] = ()) -> None:
+        """Remove all that is recorded for a key that is indexed no more.
+
+        Parameters
+        ----------
+        key : IndexedKey
+        kept : iterable of IndexedKey
+            Those that are indexed. What backfills have read for others is to be read again.
+        """
+        others = index_sweeps.c["keys"] != _digest(kept)
+        with self._database.reading() as connection:
+            key_id = _all_keys(connection).get(key)
+        while key_id is not None:
+            with self._database.writing() as connection:
+                query = select(index_values.c.id).where(index_values.c.key_id == key_id)
+                values = list(connection.execute(query.limit(_AT_ONCE)).scalars())
+                forget_values(connection, values)
+                if not values:
+                    connection.execute(delete(index_keys).where(index_keys.c.id == key_id))
+                    connection.execute(delete(index_sweeps).where(others))
+                    return
+
+    def under(self, level: Level, uid: str) -> int:
+        """Return how many entities `forget` would remove."""
+        query = select(func.count()).where(UID_COLUMNS[level.depth - 1] == uid)
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def recorded(self) -> list[IndexedKey]:
+        """Return the keys that anything was recorded for, in the order of their first values."""
+        with self._database.reading() as connection:
+            return sorted(found := _all_keys(connection), key=lambda it: found[it])
 
     def entities(
         self, key: IndexedKey, condition: Condition, level: Level, limit: int
     ) -> set[str] | None:
         """Return the UIDs at a level under which, or over which, a value satisfies a condition.
+
+        With those whose values are not kept, as they may satisfy it.
 
         Parameters
         ----------
@@ -192,17 +226,18 @@ class AttributeIndex:
             key_id = self._known_keys(connection, [key]).get(key)
             if key_id is None:
                 return found
-            for where in _satisfying(connection, key_id, condition):
+            looked_through = 0
+            for where in satisfying(connection, key_id, condition):
                 entries = (
                     select(index_entries.c.entity_id)
                     .join(index_values, index_values.c.id == index_entries.c.value_id)
                     .where(where)
-                    .limit(_MOST_ROWS)
+                    .limit(_MOST_ROWS - looked_through)
                     .subquery()
                 )
-                if connection.execute(select(func.count()).select_from(entries)).scalar_one() == (
-                    _MOST_ROWS
-                ):
+                count = select(func.count()).select_from(entries)
+                looked_through += connection.execute(count).scalar_one()
+                if looked_through >= _MOST_ROWS:
                     return None
                 query = (
                     select(column)
@@ -229,7 +264,7 @@ class AttributeIndex:
 
     def values(
         self, keys: Collection[IndexedKey], level: Level, uids: Sequence[str]
-    ) -> dict[IndexedKey, tuple[str, list[str]]]:
+    ) -> dict[IndexedKey, Told]:
         """Return the values that entities at, under and over one entity have.
 
         Parameters
@@ -242,35 +277,32 @@ class AttributeIndex:
 
         Returns
         -------
-        dict of IndexedKey to (VR, values)
+        dict of IndexedKey to Told
             At the key's own level all values in their order; above it each once, in ascending
-            order. Without keys that have none, or none that are kept.
+            order. Without keys that have none.
         """
-        found: dict[IndexedKey, tuple[str, list[str]]] = {}
+        found: dict[IndexedKey, Told] = {}
         with self._database.reading() as connection:
             known = self._known_keys(connection, keys)
             for key in keys:
                 depth = min(level.depth, key.level.depth)
-                named = [
-                    column == uid
-                    for column, uid in zip(UID_COLUMNS[:depth], uids, strict=False)
-                    if uid
-                ]
+                named = {at: uid for at, uid in enumerate(uids[:depth]) if uid}
                 if key not in known or not named:
                     continue
-                # Only entities of the key's level have values of it.
-                named += [column == "" for column in UID_COLUMNS[key.level.depth :]]
                 own = depth == key.level.depth
-                ids = _value_ids(connection, named, in_order=own)
-                its = _values_of(connection, [known[key]], set(ids))
+                query = _entries_of(tuple(named), key.level.depth, in_order=own)
+                given = {f"uid_{at}": uid for at, uid in named.items()}
+                ids = list(connection.execute(query, given).scalars())
+                its, are_all = _values_of(connection, [known[key]], set(ids))
                 rows = [its[value_id] for value_id in ids if value_id in its]
                 if rows:
-                    found[key] = _joined(rows) if own else _each_once(rows)
+                    is_whole = are_all and len(ids) < _MOST_ROWS
+                    found[key] = told(rows, in_order=own, is_whole=is_whole)
         return found
 
     def values_under(
         self, keys: Collection[IndexedKey], level: Level, uids: Collection[str]
-    ) -> dict[str, dict[IndexedKey, tuple[str, list[str]]]] | None:
+    ) -> dict[str, dict[IndexedKey, Told]] | None:
         """Return what `values` does of many entities of one level, by UID, at once.
 
         Parameters
@@ -294,7 +326,7 @@ class AttributeIndex:
         own = entries.where(*(it == "" for it in UID_COLUMNS[level.depth :])).order_by(
             index_entries.c.position
         )
-        found: dict[str, dict[IndexedKey, tuple[str, list[str]]]] = {uid: {} for uid in uids}
+        found: dict[str, dict[IndexedKey, Told]] = {uid: {} for uid in uids}
         with self._database.reading() as connection:
             known = self._known_keys(connection, keys)
             for query in (own, entries.distinct()):
@@ -311,14 +343,15 @@ class AttributeIndex:
                     )
                     if len(pairs) >= _MOST_ROWS:
                         return None
-                values = _values_of(connection, wanted, {it for _, it in pairs})
-                of_each: dict[tuple[str, int], list[_Row]] = {}
+                values, are_all = _values_of(connection, wanted, {it for _, it in pairs})
+                if not are_all:
+                    return None
+                of_each: dict[tuple[str, int], list[Row]] = {}
                 for uid, value_id in pairs:
                     if (row := values.get(value_id)) is not None:
                         of_each.setdefault((uid, row.key_id), []).append(row)
                 for (uid, key_id), rows in of_each.items():
-                    told = _joined(rows) if query is own else _each_once(rows)
-                    found[uid][wanted[key_id]] = told
+                    found[uid][wanted[key_id]] = told(rows, in_order=query is own)
         return found
 
     def counts(self, keys: Iterable[IndexedKey]) -> dict[IndexedKey, tuple[int, int]]:
@@ -380,20 +413,19 @@ class AttributeIndex:
             self._known = _all_keys(connection)
         return self._known
 
-    def _key_ids(
-        self, connection: Connection, keys: Collection[IndexedKey]
-    ) -> Mapping[IndexedKey, int]:
-        """Return the identifiers of keys, which get one where they have none."""
-        known = self._known_keys(connection, keys)
-        missing = [key for key in keys if key not in known]
-        if not missing:
-            return known
-        rows = [
-            {"creator": key.creator, "key": key.key, "level": key.level.depth} for key in missing
-        ]
-        connection.execute(insert(index_keys), rows)
-        # Not remembered: the transaction may still be rolled back.
-        return _all_keys(connection)
+
+def _key_ids(connection: Connection, keys: Collection[IndexedKey]) -> Mapping[IndexedKey, int]:
+    """Return the identifiers of keys, which get one where they have none.
+
+    They are not remembered: the transaction may be rolled back, another process may forget one.
+    """
+    known = _all_keys(connection)
+    missing = [key for key in keys if key not in known]
+    if not missing:
+        return known
+    rows = [{"creator": key.creator, "key": key.key, "level": key.level.depth} for key in missing]
+    connection.execute(insert(index_keys), rows)
+    return _all_keys(connection)
 
 
 def _all_keys(connection: Connection) -> dict[IndexedKey, int]:
@@ -403,113 +435,55 @@ def _all_keys(connection: Connection) -> dict[IndexedKey, int]:
     }
 
 
-class _Row(NamedTuple):
-    key_id: int
-    vr: str
-    text: str
-    number: float | None
+@cache
+def _entries_of(named: tuple[int, ...], depth: int, *, in_order: bool) -> Select[int]:
+    """Return the query for the values that entities have, each once or in the order of the one.
 
+    Made once, for that takes longer than the database does.
 
-def _value_ids(
-    connection: Connection, named: Sequence[ColumnElement[bool]], *, in_order: bool
-) -> list[int]:
-    """Return the values that entities have, each once or in the order of the one."""
-    entities = select(index_entities.c.id).where(*named).limit(_MOST_ROWS).scalar_subquery()
+    Parameters
+    ----------
+    named : tuple of int
+        Which of `UID_COLUMNS` are given, as ``uid_0`` and so on.
+    depth : int
+        Of the entities' level; only those of a key's level have values of it.
+    """
+    entities = select(index_entities.c.id).where(
+        *(UID_COLUMNS[at] == bindparam(f"uid_{at}") for at in named),
+        *(column == "" for column in UID_COLUMNS[depth:]),
+    )
     query = select(index_entries.c.value_id).where(index_entries.c.entity_id.in_(entities))
     query = query.order_by(index_entries.c.position) if in_order else query.distinct()
-    return list(connection.execute(query).scalars())
+    return query.limit(_MOST_ROWS)
+
+
+_ROWS: Final = select(
+    index_values.c.id,
+    index_values.c.key_id,
+    index_values.c.vr,
+    index_values.c.text,
+    index_values.c.number,
+).where(index_values.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def _values_of(
     connection: Connection, keys: Collection[int], ids: Collection[int]
-) -> dict[int, _Row]:
-    """Return those of some values that are of some keys and are kept.
+) -> tuple[dict[int, Row], bool]:
+    """Return those of some values that are of some keys, and whether these are all.
 
     In a step of its own: joined to their entries, SQLite would begin with all values of the key.
     """
-    columns = index_values.c
-    query = select(columns.id, columns.key_id, columns.vr, columns.text, columns.number)
-    return {
-        row_id: _Row(key_id, vr, text, found)
-        for chunk in chunks(ids)
-        for row_id, key_id, vr, text, found in connection.execute(
-            query.where(columns.id.in_(chunk))
-        )
-        if key_id in keys and vr
-    }
-
-
-def _satisfying(
-    connection: Connection, key_id: int, condition: Condition
-) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions, one of which the values that satisfy a key satisfy."""
-    columns = index_values.c
-    of_key = and_(columns.key_id == key_id, columns.vr != "")
-    test: list[ColumnElement[bool] | None] = [None] if condition.places is None else []
-    for place in condition.places or ():
-        if isinstance(place, Within) or place.enough:
-            yield and_(of_key, _at(place))
-        else:
-            test.append(_at(place))
-    for where in test:
-        query = select(columns.id, columns.text).where(of_key)
-        rows = connection.execute(query if where is None else query.where(where))
-        matching = [row_id for row_id, text in rows if condition.matches([text])]
-        for chunk in chunks(matching):
-            yield columns.id.in_(chunk)
-
-
-def _at(place: Place) -> ColumnElement[bool]:
-    columns = index_values.c
-    if isinstance(place, Within):
-        return and_(
-            columns.number.is_not(None),
-            *([columns.number >= place.low] if place.low > -math.inf else []),
-            *([columns.number <= place.high] if place.high < math.inf else []),
-        )
-    if place.whole:
-        return columns.text == place.text
-    # The last code point, so the end of all that begins with the text.
-    return and_(columns.text >= place.text, columns.text < place.text + "\U0010ffff")
-
-
-def _each_once(rows: Iterable[_Row]) -> tuple[str, list[str]]:
-    """Return values in ascending order, numbers as numbers, without those that are equal."""
-    ordered = sorted(rows, key=_order)
-    vr = common_vr({row.vr for row in ordered}, (row.text for row in ordered))
-    if vr in NUMERIC:
-        different = {row.text if row.number is None else row.number: row for row in ordered}
-        return vr, [row.text for row in different.values()]
-    return vr, list(dict.fromkeys(row.text for row in ordered))
-
-
-def _joined(rows: Sequence[_Row]) -> tuple[str, list[str]]:
-    """Return values as they come, in one VR."""
-    return common_vr({row.vr for row in rows}, (row.text for row in rows)), [
-        row.text for row in rows
-    ]
-
-
-def common_vr(vrs: Collection[str], texts: Iterable[str]) -> str:
-    """Return a VR for values that have several: implementations differ in it.
-
-    Parameters
-    ----------
-    vrs : collection of str
-        At least one.
-    texts : iterable of str
-        The values.
-    """
-    if len(vrs) == 1:
-        return next(iter(vrs))
-    if all(vr in NUMERIC for vr in vrs):
-        return next((vr for vr in ("DS", "FD", "FL") if vr in vrs), "IS" if "IS" in vrs else "SV")
-    return "LO" if all(len(text) <= _LONGEST_LO for text in texts) else "UC"
-
-
-def _order(row: _Row) -> tuple[float, str]:
-    """Sort values as numbers where they are numbers, as text otherwise."""
-    return math.inf if row.number is None else row.number, row.text
+    found: dict[int, Row] = {}
+    length = 0
+    for chunk in chunks(ids):
+        if length > _MOST_TOLD:
+            return found, False
+        for row_id, *its in connection.execute(_ROWS, {"ids": chunk}):
+            row = Row(*its)
+            if row.key_id in keys:
+                found[row_id] = row
+                length += len(row.text)
+    return found, True
 
 
 def _digest(keys: Iterable[IndexedKey]) -> str:

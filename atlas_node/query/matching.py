@@ -69,8 +69,40 @@ class Beginning:
     enough: bool
 
 
-Place = Within | Beginning
-"""Where the values that satisfy a key stand in the order of numbers or of texts."""
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """That a value is a date or time in a range, or a longer span of time with its begin in it.
+
+    Attributes
+    ----------
+    low, high : str
+        First and last moment, as `moment` writes them.
+    """
+
+    low: str
+    high: str
+
+    @property
+    def around(self) -> list[str]:
+        """What is written to less precision than `low` and has it within: an hour, say."""
+        return [self.low[:end] for end in range(1, len(self.low))]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """That a value has all texts of a pattern, in any case; whether it matches must be tested.
+
+    Attributes
+    ----------
+    pattern : str
+        Not of wildcards alone.
+    """
+
+    pattern: str
+
+
+Place = Within | Beginning | Moments | Alike
+"""Where the values that satisfy a key are to be looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +166,22 @@ def kept_text(vr: str, text: str) -> str:
 def _place(vr: str, key: Value) -> Place | None:
     if vr in NUMERIC:
         return Within(*_number_ends(vr, key))
-    # Names match in any case, and times that are written to another precision: no one range.
-    if not isinstance(key, str) or vr == "PN" or vr in _TEMPORAL:
+    if not isinstance(key, str):
         return None
+    if vr in _TEMPORAL:
+        return Moments(*_temporal_ends(vr, key))
     text = _folded(vr, key)
-    wild = [text.index(sign) for sign in "*?" if sign in text] if vr in _WILD else []
-    if not wild:
-        return Beginning(text, whole=True, enough=True)
-    begin = text[: min(wild)]
-    return Beginning(begin, whole=False, enough=text == f"{begin}*") if begin else None
+    parts = [part for part in re.split(r"[*?]", text) if part] if vr in _WILD else [text]
+    begin = text[: min(text.find(sign) % (len(text) + 1) for sign in "*?")]
+    # Names match in any case, so they do not stand together in the order of texts.
+    if vr != "PN":
+        if parts == [text]:
+            return Beginning(text, whole=True, enough=True)
+        if begin and text == f"{begin}*":
+            return Beginning(begin, whole=False, enough=True)
+        if begin and len(begin) >= max(map(len, parts)):
+            return Beginning(begin, whole=False, enough=False)
+    return Alike(text) if parts else None
 
 
 def _test(vr: str, key: Value) -> Callable[[Value], bool]:
@@ -187,18 +226,37 @@ def number(value: Value) -> float | None:
 
 
 def _temporal_test(vr: str, key: str) -> Callable[[Value], bool]:
+    wanted = _temporal_ends(vr, key)
+    # 1030 means the whole minute (PS3.5 6.2, TM), so spans that overlap match.
+    return lambda value: _overlap(_span_or_none(vr, value), wanted)
+
+
+def _temporal_ends(vr: str, key: str) -> tuple[str, str]:
+    """Return the first and last moment that a key asks for."""
     text = key.strip()
     if _TEMPORAL[vr].fullmatch(text):
-        wanted = _span(vr, text)
-        # 1030 means the whole minute (PS3.5 6.2, TM), so spans that overlap match.
-        return lambda value: _overlap(_span_or_none(vr, value), wanted)
+        return _span(vr, text)
     match = _TEMPORAL_RANGE[vr].fullmatch(text)
     ends = (match[1], match[2]) if match else (None, None)
     if ends == (None, None) or not all(end is None or _TEMPORAL[vr].fullmatch(end) for end in ends):
         raise QueryKeyError(f"a key of VR {vr} is neither a single value nor a range")
     low = _span(vr, ends[0])[0] if ends[0] else ""
     high = _span(vr, ends[1])[1] if ends[1] else "~"
-    return lambda value: _overlap(_span_or_none(vr, value), (low, high))
+    return low, high
+
+
+def moment(vr: str, text: str) -> str | None:
+    """Return the digits of a value that is a date, a time or both; None when it is none.
+
+    Parameters
+    ----------
+    vr : str
+        If it is one of dates and times, the value is to be one of that.
+    text : str
+    """
+    text = text.strip()
+    patterns = [_TEMPORAL[vr]] if vr in _TEMPORAL else _TEMPORAL.values()
+    return _digits(text) if any(it.fullmatch(text) for it in patterns) else None
 
 
 def _span_or_none(vr: str, value: Value) -> tuple[str, str] | None:
@@ -211,10 +269,14 @@ def _span(vr: str, text: str) -> tuple[str, str]:
 
     The zone of a DT is not taken into account: keys and values of one archive share theirs.
     """
-    digits = re.sub(r"[+-]\d{4}$", "", text) if vr == "DT" else text
-    digits = digits.replace(".", "").replace(":", "")
+    digits = _digits(text)
     full = {"DA": 8, "TM": 12, "DT": 20}[vr]
     return digits.ljust(full, "0"), digits.ljust(full, "9")
+
+
+def _digits(text: str) -> str:
+    """Return a date or time without its zone and the signs between its parts."""
+    return re.sub(r"[+-]\d{4}$", "", text).replace(".", "").replace(":", "")
 
 
 def _overlap(span: tuple[str, str] | None, wanted: tuple[str, str]) -> bool:

@@ -21,7 +21,7 @@ from pydicom.tag import BaseTag, Tag
 
 from atlas_dictionary import Dictionary, Entry
 from atlas_node.query.index import IndexedKey
-from atlas_node.query.matching import SEARCHABLE, Value
+from atlas_node.query.matching import SEARCHABLE, QueryKeyError, Value, parse_key
 
 _FORMAT: Final = {
     "FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q",
@@ -54,7 +54,8 @@ class PrivateKey:
         What is asked; empty for a key that only wants its value back. Bytes that may be a number
         of the VR as well as its text have both readings, of which one must match.
     encodable : bool
-        Whether the values can be written in the VR: a range cannot, in a binary one.
+        Whether the values can be written in the VR: in a binary one a range cannot, nor can bytes
+        that have two readings.
     understood : bool
         Whether the node can tell what is asked; if not, `values` is empty.
     """
@@ -317,12 +318,24 @@ def _numbers(vr: str, raw: bytes, stated: str) -> tuple[tuple[Value, ...], bytes
     text = raw.decode("latin-1").strip(" \0")
     if stated != "UN" or not text or not text.isascii() or not text.isprintable():
         return numbers, (raw if numbers else None)
-    if not _OF_A_NUMBER.issuperset(text):
+    values = tuple(part.strip() for part in text.split("\\"))
+    if not _OF_A_NUMBER.issuperset(text) or not _is_key(vr, values):
         # A word of the length of one number may be that number; a longer one is a word.
         return (numbers, raw) if len(raw) == unit else ((), None)
-    values = tuple(part.strip() for part in text.split("\\"))
-    both = (*values, *numbers) if len(raw) == unit else values
-    return both, encode_values(vr, values)
+    if len(raw) == unit:
+        # By PS3.5 6.2.2 it is the number, by what callers write it is its text: an upstream that
+        # was asked for one of them would leave out what has the other.
+        return (*values, *numbers), None
+    return values, encode_values(vr, values)
+
+
+def _is_key(vr: str, values: Sequence[str]) -> bool:
+    """Whether texts can be matched in a VR."""
+    try:
+        parse_key(vr, values)
+    except QueryKeyError:
+        return False
+    return True
 
 
 def encode_values(

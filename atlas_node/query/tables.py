@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TEXT
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _logger = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ index_keys = Table(
     Column("key", String, nullable=False),
     Column("level", SmallInteger, nullable=False),
     UniqueConstraint("creator", "key", "level"),
+    # Processes remember the identifiers, so that of a forgotten key is given to no other.
+    sqlite_autoincrement=True,
 )
 
 # The UIDs below an entity's level are empty: a series has a study and a series.
@@ -66,8 +68,9 @@ index_entities = Table(
     Index("index_entities_instance", "instance_uid"),
 )
 
-# One value of an attribute; `vr` tells how the text is written back, `number` is what ranges are
-# compared with. An empty VR stands for a value that is too long to be kept.
+# One value of an attribute; `vr` tells how the text is written back, `number` and `moment` are what
+# ranges of numbers, dates and times are compared with. An empty VR stands for a value that is too
+# long to be kept.
 index_values = Table(
     "index_values",
     metadata,
@@ -76,8 +79,29 @@ index_values = Table(
     Column("vr", String(2), nullable=False),
     Column("text", _Ordered, nullable=False),
     Column("number", Float),
+    Column("moment", _Ordered),
     UniqueConstraint("key_id", "text", "vr"),
-    Index("index_values_number", "key_id", "number"),
+)
+for _name, _more in (("number", []), ("moment", [index_values.c.vr])):
+    _column = index_values.c[_name]
+    Index(
+        f"index_values_{_name}",
+        index_values.c.key_id,
+        _column,
+        *_more,
+        sqlite_where=_column.is_not(None),
+        postgresql_where=_column.is_not(None),
+    )
+
+# The texts of values of one key in folded case, many in one row: `packs`.
+index_packs = Table(
+    "index_packs",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key_id", BigInteger, nullable=False),
+    Column("value_ids", Text, nullable=False),
+    Column("texts", Text, nullable=False),
+    Index("index_packs_key", "key_id", "id"),
 )
 
 # The values of an entity in the order of the attribute, which may have one of them twice.

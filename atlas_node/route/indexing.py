@@ -19,9 +19,9 @@ from atlas_node.config import Config, IndexKey
 from atlas_node.encoding.vr import UNIT
 from atlas_node.model import ElementStatus, Identity
 from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level
-from atlas_node.query.index import common_vr
 from atlas_node.query.matching import SEARCHABLE, Value
 from atlas_node.query.private_keys import folded_creator
+from atlas_node.query.telling import common_vr
 
 _HAS_A_VR: Final = (ElementStatus.DECODED, ElementStatus.ALREADY)
 _SINGLE_TEXT: Final = frozenset({"LT", "ST", "UR", "UT"})

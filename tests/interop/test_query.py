@@ -5,6 +5,7 @@ What comes through the node is what comes without it, but for the private elemen
 
 from __future__ import annotations
 
+import copy
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ from tests.peers import environment, program, scans
 from tests.scanner import EXPLICIT, IMPLICIT
 from tests.unit.dimse.relay.queries import (
     B_VALUE,
+    FF01,
     MR_HEADER,
     SOME_FAILED,
     UNABLE,
@@ -41,8 +43,13 @@ SUCCESS = 0x0000
 CALLERS = dict.fromkeys(("ATLAS", "WORKSTATION", "FINDSCU", "GDCMSCU"), ("127.0.0.1", 1))
 B_VALUES = (0, 50, 1000)
 EARLIER = 2000
+MANY = 300
 MOSAIC = 0x0019100A
 INDEX = [{"creator": MR_HEADER, "group": "0019", "element": "xx0c", "level": "image"}]
+
+
+ASTRAY = "ASTRAY"
+"""A caller whose route leads to an upstream with a wrong AE title."""
 
 
 def images() -> list[Dataset]:
@@ -82,8 +89,12 @@ def diffusion(number: int, b_value: int, patient: str = "DIFFUSION") -> Dataset:
 @pytest.fixture(scope="module", params=["Orthanc", "dcmqrscp"])
 def archive(request, tmp_path_factory) -> Iterator[Archive]:
     folder = tmp_path_factory.mktemp("archive") / "it"
-    kind = {"Orthanc": Orthanc, "dcmqrscp": Dcmqrscp}[request.param]
-    with kind(folder, "ARCHIVE", CALLERS) as running:
+    if request.param == "Orthanc":
+        settings = {"DicomCheckCalledAet": True}
+        place: Archive = Orthanc(folder, "ARCHIVE", CALLERS, settings=settings)
+    else:
+        place = Dcmqrscp(folder, "ARCHIVE", CALLERS)
+    with place as running:
         running.fill([*images(), diffusion(len(B_VALUES), EARLIER, "EARLIER")])
         yield running
 
@@ -92,8 +103,10 @@ def archive(request, tmp_path_factory) -> Iterator[Archive]:
 def node(archive, tmp_path_factory) -> Iterator[NodeProcess]:
     folder = tmp_path_factory.mktemp("node")
     there = {"archive": archive.port}
-    upstreams = [archive.upstream()]
-    with NodeProcess(folder, there, upstreams=upstreams, query={"index": INDEX}) as running:
+    upstreams = [archive.upstream(), {**archive.upstream("wrong"), "ae_title": "WRONG"}]
+    routes = [{"match": {"calling_ae": [ASTRAY]}, "to": ["wrong"]}, {"to": ["archive"]}]
+    query = {"index": INDEX, "routes": routes}
+    with NodeProcess(folder, there, upstreams=upstreams, query=query) as running:
         send(running, [diffusion(number, b) for number, b in enumerate(B_VALUES)])
         yield running
 
@@ -204,6 +217,13 @@ def test_pynetdicom_gets_what_it_gets_without_the_node(archive, node):
     assert found(node.port, "ATLAS") == found(archive.port, "ARCHIVE")
 
 
+def test_a_wrong_ae_title_of_the_archive_is_said(archive, node):
+    with Workstation(node.port, calling=ASTRAY) as workstation:
+        [final] = workstation.find(encoded(keys(StudyInstanceUID="")))
+    assert final.status == UNABLE
+    assert final.comment.startswith("wrong: rejected the association: Called AE title not")
+
+
 class TestIndexedKeys:
     """Queries by a b-value, which neither archive knows."""
 
@@ -243,12 +263,11 @@ def studies_with(node: NodeProcess, b_value: str, patient: str) -> list[str]:
 class TestKeysOfTheArchive:
     """Queries for a private attribute that is not in the index."""
 
-    def image(self, port: int, *more: int) -> Dataset:
+    def image(self, port: int) -> Dataset:
         query = keys("IMAGE", StudyInstanceUID="2.25.992", SeriesInstanceUID="2.25.992.1")
         query.SOPInstanceUID = ""
         query.add_new(0x00190010, "LO", MR_HEADER)
-        for tag in MOSAIC, *more:
-            query.add_new(tag, "UN", b"")
+        query.add_new(MOSAIC, "UN", b"")
         with Workstation(port) as workstation:
             *found, final = workstation.find(encoded(query))
         assert final.status == SUCCESS
@@ -264,20 +283,50 @@ class TestKeysOfTheArchive:
         else:
             assert MOSAIC not in image
 
-    def test_orthanc_answers_text_where_its_dictionary_has_it(self, tmp_path):
-        known = {
-            "0019,100a": ["US", "Mosaic", 1, 1, MR_HEADER],
-            "0019,100c": ["IS", "BValue", 1, 1, MR_HEADER],
-        }
-        (tmp_path / "node").mkdir()
-        with Orthanc(tmp_path / "orthanc", "ARCHIVE", CALLERS, known) as archive:
-            there = {"archive": archive.port}
-            with NodeProcess(tmp_path / "node", there, upstreams=[archive.upstream()]) as node:
-                # Orthanc has values only of what came with a VR, as it does by the node.
-                send(node, [diffusion(2, 1000)])
-                image = self.image(node.port, B_VALUE)
+
+@pytest.fixture(scope="module")
+def knowing(tmp_path_factory) -> Iterator[NodeProcess]:
+    """A node before an Orthanc that has private attributes in its dictionary."""
+    folder = tmp_path_factory.mktemp("knowing")
+    known = {
+        "0019,100a": ["US", "Mosaic", 1, 1, MR_HEADER],
+        "0019,100c": ["IS", "BValue", 1, 1, MR_HEADER],
+    }
+    with Orthanc(folder / "orthanc", "ARCHIVE", CALLERS, known) as archive:
+        there = {"archive": archive.port}
+        with NodeProcess(folder, there, upstreams=[archive.upstream()]) as node:
+            # Orthanc has values only of what came with a VR, as it does by the node.
+            send(node, [diffusion(number, b) for number, b in enumerate(B_VALUES)])
+            yield node
+
+
+class TestOrthancWithADictionary:
+    """An archive that knows private attributes by itself, and matches them."""
+
+    def find(self, node: NodeProcess, **more: bytes) -> tuple[list[int], list[Dataset]]:
+        query = keys("IMAGE", StudyInstanceUID="", SeriesInstanceUID="", SOPInstanceUID="")
+        query.add_new(0x00190010, "LO", MR_HEADER)
+        query.add_new(MOSAIC, "UN", more.get("mosaic", b""))
+        query.add_new(B_VALUE, "UN", more.get("b_value", b""))
+        with Workstation(node.port) as workstation:
+            *found, final = workstation.find(encoded(query))
+        assert final.status == SUCCESS
+        return [it.status for it in found], [decoded(it.identifier) for it in found]
+
+    def test_it_matches_a_private_key_that_the_caller_does_not_know(self, knowing):
+        statuses, [image] = self.find(knowing, b_value=b"1000")
+        assert statuses == [PENDING]
+        assert image.SOPInstanceUID == "2.25.992.1.1"
         assert (image.get_item(B_VALUE).VR, image[B_VALUE].value) == ("IS", 1000)
-        assert (image.get_item(MOSAIC).VR, image.get_item(MOSAIC).value) == ("UN", b"36")
+
+    def test_it_answers_the_text_of_a_binary_number_which_stays_as_it_is(self, knowing):
+        _, images = self.find(knowing)
+        found = [(it.get_item(MOSAIC).VR, it.get_item(MOSAIC).value) for it in images]
+        assert found == [("UN", b"36")] * len(B_VALUES)
+
+    def test_it_is_not_asked_for_one_reading_of_a_binary_key(self, knowing):
+        statuses, _ = self.find(knowing, mosaic=b"36")
+        assert statuses == [FF01] * len(B_VALUES)
 
 
 @pytest.fixture(scope="module")
@@ -291,26 +340,38 @@ def scripted(tmp_path_factory) -> Iterator[tuple[Upstream, NodeProcess]]:
         yield upstream, node
 
 
+def test_findscu_cancels(tmp_path):
+    (tmp_path / "node").mkdir()
+    with (
+        Orthanc(tmp_path / "one", "ONE", CALLERS) as one,
+        Dcmqrscp(tmp_path / "two", "TWO", CALLERS) as two,
+    ):
+        for archive in one, two:
+            archive.fill(diffusion(number, 0) for number in range(MANY))
+        upstreams = [it.upstream(it.ae_title) for it in (one, two)]
+        routes = [
+            {"match": {"calling_ae": [f"AT_{it.ae_title}"]}, "to": [it.ae_title]}
+            for it in (one, two)
+        ]
+        with NodeProcess(
+            tmp_path / "node", {}, upstreams=upstreams, query={"routes": routes}
+        ) as node:
+            for archive in one, two:
+                said = cancelled_findscu(node.port, f"AT_{archive.ae_title}")
+                assert "0xfe00" in said, said[-2000:]
+                assert 3 <= said.count("0xff00") < MANY
+
+
+def cancelled_findscu(port: int, calling: str) -> str:
+    command = [
+        program("findscu"), "-d", "-aet", calling, "-aec", "ATLAS", "-S", "--cancel", "3",
+        "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "127.0.0.1", str(port),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, check=False, env=environment(), timeout=20)
+    return (done.stdout + done.stderr).decode("latin-1").lower()
+
+
 class TestScriptedUpstream:
-    def test_findscu_cancels(self, scripted):
-        upstream, node = scripted
-
-        def endless(asked: Asked):
-            while not asked.cancelled():
-                yield Reply(PENDING, encoded(keys(StudyInstanceUID="1.2.3")))
-                yield Pause(0.01)
-            yield Reply(0xFE00)
-
-        upstream.script = endless
-        query = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "--cancel", "3")
-        command = [program("findscu"), "-d", "-aec", "ATLAS", *query, "127.0.0.1", str(node.port)]
-        done = subprocess.run(
-            command, capture_output=True, check=False, env=environment(), timeout=20
-        )
-        said = (done.stdout + done.stderr).decode("latin-1").lower()
-        assert "0xfe00" in said, said[-2000:]
-        assert said.count("0xff00") < 20
-
     def test_an_upstream_that_dies_in_the_middle_is_a_failure_for_findscu(self, scripted):
         upstream, node = scripted
         response = Reply(PENDING, encoded(keys(StudyInstanceUID="1.2.3")))
@@ -349,11 +410,12 @@ class TestScriptedUpstream:
 
 
 class TestSeveralArchives:
-    def test_studies_come_once_and_an_archive_that_is_off_is_a_warning(self, tmp_path):
+    @pytest.mark.parametrize("kind", [Dcmqrscp, Orthanc])
+    def test_studies_come_once_and_an_archive_that_is_off_is_a_warning(self, kind, tmp_path):
         (tmp_path / "node").mkdir()
         query = encoded(keys(StudyInstanceUID="", PatientName=""))
         with (
-            Dcmqrscp(tmp_path / "one", "ONE") as one,
+            kind(tmp_path / "one", "ONE", CALLERS) as one,
             Orthanc(tmp_path / "two", "TWO", CALLERS) as two,
         ):
             one.fill(diffusion(number, 0) for number in (0, 1))
@@ -376,19 +438,6 @@ class TestSeveralArchives:
         assert warning.comment.startswith("one: cannot connect")
 
 
-def test_a_wrong_ae_title_of_the_archive_is_said(tmp_path):
-    with Dcmqrscp(tmp_path / "archive", "ARCHIVE") as archive:
-        entry = {**archive.upstream(), "ae_title": "WRONG"}
-        (tmp_path / "node").mkdir()
-        with (
-            NodeProcess(tmp_path / "node", {}, upstreams=[entry]) as node,
-            Workstation(node.port) as workstation,
-        ):
-            [final] = workstation.find(encoded(keys(StudyInstanceUID="")))
-    assert final.status == UNABLE
-    assert final.comment.startswith("archive: rejected the association: Called AE title not")
-
-
 class TestWorklist:
     @pytest.fixture
     def worklists(self, tmp_path) -> Iterator[int]:
@@ -406,19 +455,24 @@ class TestWorklist:
         process.kill()
         process.wait(10)
 
-    def test_items_come_through_with_their_private_elements(self, tmp_path, worklists):
+    def test_items_are_the_same_with_the_node_and_without(self, tmp_path, worklists):
         (tmp_path / "node").mkdir()
         entry = {"name": "ris", "ae_title": "WLM", "host": "127.0.0.1", "port": worklists}
-        query = Dataset()
-        query.PatientName = ""
         step = Dataset()
         step.Modality, step.ScheduledProcedureStepStartDate = "MR", "20260101-20260102"
+        query = Dataset()
+        query.PatientName = ""
         query.ScheduledProcedureStepSequence = [step]
+        by_private_key = copy.deepcopy(query)
+        by_private_key.add_new(0x00190010, "LO", MR_HEADER)
+        by_private_key.add_new(B_VALUE, "UN", b"1000")
         with NodeProcess(tmp_path / "node", {}, upstreams=[entry]) as node:
-            direct = asked(worklists, "WLM", WORKLIST, query, EXPLICIT)
-            through = asked(node.port, "ATLAS", WORKLIST, query, EXPLICIT)
-        assert through == direct
-        assert len(through[1]) == 3, "two items, and the final response"
+            for asked_for, pending in (query, PENDING), (by_private_key, FF01):
+                direct = asked(worklists, "WLM", WORKLIST, asked_for, EXPLICIT)
+                through = asked(node.port, "ATLAS", WORKLIST, asked_for, EXPLICIT)
+                assert through == direct
+                # wlmscpfs has the private elements in its files, and gives none.
+                assert [status for status, _ in through[1]] == [SUCCESS, pending, pending]
 
 
 def worklist_item(number: int) -> Dataset:
@@ -438,6 +492,8 @@ def worklist_item(number: int) -> Dataset:
     step.ScheduledProcedureStepDescription = "head"
     step.ScheduledPerformingPhysicianName = "A^B"
     ds.ScheduledProcedureStepSequence = [step]
+    ds.add_new(0x00190010, "LO", MR_HEADER)
+    ds.add_new(B_VALUE, "UN", b"1000")
     return ds
 
 

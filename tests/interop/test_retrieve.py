@@ -247,6 +247,53 @@ class TestCompressed:
         assert got.PixelData == place.compressed.PixelData
 
 
+@pytest.fixture(scope="module")
+def two_orthancs(tmp_path_factory) -> Iterator[tuple[NodeProcess, Pacs]]:
+    """A node before two archives, which have some instances of a study in common."""
+    folder = tmp_path_factory.mktemp("two")
+    objects = study()
+    with ExitStack() as stack:
+        pacs = stack.enter_context(Pacs(ae_title="PACS"))
+        there = {"PACS": ("127.0.0.1", pacs.port)}
+        upstreams = []
+        for name, part in ("one", objects[:8]), ("two", objects[4:]):
+            archive = stack.enter_context(Orthanc(folder / name, name.upper(), there))
+            archive.fill(part)
+            upstreams.append(archive.upstream(name))
+        (folder / "node").mkdir()
+        sent = {"move_destinations": [{"name": "STRAIGHT", "ae_title": "PACS"}]}
+        node = NodeProcess(
+            folder / "node", {}, upstreams=upstreams, query=sent, node={"workers": 1}
+        )
+        yield stack.enter_context(node), pacs
+
+
+def retrieve(name: str, node: NodeProcess, *options: str | Path) -> str:
+    keys = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={STUDY}"]
+    done = subprocess.run(
+        [program(name), "-v", "-S", "-aec", "ATLAS", *keys, *options, "127.0.0.1", str(node.port)],
+        capture_output=True, text=True, env=environment(), timeout=60, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def test_getscu_gets_what_two_orthancs_have_once(two_orthancs, tmp_path):
+    node, _ = two_orthancs
+    said = retrieve("getscu", node, "-od", tmp_path)
+    assert f"Completed Suboperations : {COUNT}" in said, said
+    assert "Failed Suboperations    : 0" in said
+    assert len(list(tmp_path.iterdir())) == COUNT
+
+
+def test_movescu_straight_has_each_orthanc_send_what_it_has(two_orthancs):
+    node, pacs = two_orthancs
+    said = retrieve("movescu", node, "-d", "-aem", "STRAIGHT").partition("Final Move Response")[2]
+    assert "0x0000: Success" in said, said
+    assert f"Completed Suboperations       : {COUNT + 4}" in said, said
+    assert len(pacs.arrived) == COUNT + 4
+    assert len(pacs.objects) == COUNT
+
+
 def test_an_archive_that_is_killed_is_named(place):
     place.archive.kill()
     try:

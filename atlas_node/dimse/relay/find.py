@@ -24,6 +24,7 @@ from atlas_node.dimse.relay.identifier import (
     annotated,
     annotated_request,
     annotated_response,
+    carried_over,
     decode_identifier,
     encode_identifier,
 )
@@ -136,11 +137,13 @@ class Query:
         self._policy = Policy.OBSERVE if policy is Policy.OBSERVE else Policy.DECODE
         self._private = private
         self._indexed: IndexedQuery | None = None
-        self._asked = Dataset()
+        self._asked: Dataset | None = None
         self._is_changed = False
         self._lacks_keys = False
         self._seen: set[bytes] | None = None
         self._finals: dict[str, _Final] = {}
+        self._alike: Mapping[int, bytes] = {}
+        self._status = PENDING
         self._stream = ResponseStream(request)
         self._lost = 0
 
@@ -174,6 +177,8 @@ class Query:
 
     def _prepare(self) -> None:
         """Complete the private keys, and take out those that the index answers."""
+        if self._syntax == EXPLICIT and not may_have_private(self._request.identifier):
+            return
         try:
             given = annotated_request(self._request.identifier, self._syntax, self._annotator)
             private = self._private
@@ -230,8 +235,8 @@ class Query:
         return None
 
     def _encoded(self, syntax: str) -> bytes:
-        if syntax == self._syntax and not self._is_changed:
-            return self._request.identifier
+        if self._asked is None or (syntax == self._syntax and not self._is_changed):
+            return carried_over(self._request.identifier, self._syntax, syntax)
         return encode_identifier(self._asked, syntax)
 
     # The responses
@@ -240,10 +245,12 @@ class Query:
         """Pass on what the upstreams say until all have ended; return whether it was cancelled."""
         request = self._request
         leave_at: float | None = None
+        news = self._news(asking)
         while asking:
             for it in list(asking):
                 if self._take_all(it, cancelled=leave_at is not None):
                     asking.remove(it)
+                    news = self._news(asking)
             if not asking:
                 break
             now = time.monotonic()
@@ -252,8 +259,9 @@ class Query:
                     it.conversation.abort()
                 break
             if not any(it.conversation.has_arrived for it in asking):
-                self._wait(asking, _LOOK_EVERY if leave_at is None else leave_at - now)
-            request.listen()
+                ready = news.poll((_LOOK_EVERY if leave_at is None else leave_at - now) * 1000)
+                if any(descriptor == request.bell for descriptor, _ in ready):
+                    request.listen()
             if request.is_gone:
                 raise CallerGoneError(f"{request.requestor}: ended the association")
             if leave_at is None and request.is_cancelled:
@@ -261,14 +269,16 @@ class Query:
                 for it in list(asking):
                     if not self._cancel(it):
                         asking.remove(it)
+                        news = self._news(asking)
         return leave_at is not None
 
-    def _wait(self, asking: Sequence[_Asking], seconds: float) -> None:
+    def _news(self, asking: Sequence[_Asking]) -> select.poll:
+        """Return what is polled for a word of the caller's, or of one of the upstreams."""
         news = select.poll()
         news.register(self._request.bell, select.POLLIN)
         for it in asking:
             news.register(it.conversation.fileno(), select.POLLIN)
-        news.poll(seconds * 1000)
+        return news
 
     def _take_all(self, asking: _Asking, *, cancelled: bool) -> bool:
         """Take what an upstream has said by now; return whether that was its last."""
@@ -291,6 +301,11 @@ class Query:
     def _take(self, asking: _Asking, message: Message, *, cancelled: bool) -> bool:
         """Take one response; return whether it is the final one of its upstream."""
         command = message.command
+        if command is self._alike:
+            # The same object has been looked at with the response before.
+            if not cancelled:
+                self._pass_on(message, self._status, asking.syntax)
+            return False
         try:
             if message.field != _C_FIND_RSP:
                 raise CommandSetError("it is no C-FIND response")
@@ -307,27 +322,29 @@ class Query:
             name = asking.kept.upstream.name
             self._finals[name] = _Final(name, status, comment, command)
             return True
+        self._alike, self._status = command, status
         if not cancelled:
             self._pass_on(message, status, asking.syntax)
         return False
 
     def _pass_on(self, message: Message, status: int, syntax: str) -> None:
-        identifier, is_whole = None, True
-        if message.data_set is not None:
-            try:
-                found = self._for_caller(message.identifier, syntax)
-            except (ValueError, LogError) as error:
-                self._lose(error)
-                return
-            if found is None or self._is_known(message.identifier, syntax):
-                return
-            identifier, is_whole = found
+        given = message.data_set
+        if not isinstance(given, bytes):
+            if self._lacks_keys:
+                status = PENDING_WITHOUT_KEYS
+            self._request.respond(status, message.command)
+            return
+        try:
+            found = self._for_caller(given, syntax)
+        except (ValueError, LogError) as error:
+            self._lose(error)
+            return
+        if found is None or self._is_known(given, syntax):
+            return
+        identifier, is_whole = found
         if self._lacks_keys or not is_whole:
             status = PENDING_WITHOUT_KEYS
-        if identifier is None:
-            self._request.respond(status, message.command)
-        else:
-            self._stream.add(status, message.command, identifier)
+        self._stream.add(status, message.command, identifier)
 
     def _lose(self, error: Exception) -> None:
         """Count a response that the caller does not get."""

@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from pydicom.uid import UID
 from pynetdicom import StoragePresentationContexts
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     PatientRootQueryRetrieveInformationModelGet,
@@ -305,11 +306,8 @@ class Move:
         """Get the objects from an upstream and store them at the destination."""
         if self._retrieval.is_over:
             return
-        service = _GET_OF.get(self._service)
-        if service is None:
-            self._straight(upstream, target)
-            return
         try:
+            service = self._get_service()
             opened = self._open(upstream, service, self._received(upstream, service, storing))
         except ServiceRefusedError as error:
             _logger.warning("C-MOVE to %a goes straight, not annotated: %s", target.ae_title, error)
@@ -319,6 +317,19 @@ class Move:
         else:
             self._retrieval.ask(opened, service, {COMMAND_FIELD: us(C_GET_RQ)}, storing.forward)
             opened.conversation.release()
+
+    def _get_service(self) -> str:
+        """Return the C-GET class of the request's model.
+
+        Raises
+        ------
+        ServiceRefusedError
+            When objects of the model do not come by the node.
+        """
+        service = _GET_OF.get(self._service)
+        if service is None:
+            raise ServiceRefusedError(f"{UID(self._service).name} has no other way here")
+        return service
 
     def _received(
         self, upstream: Upstream, service: str, storing: _Storing

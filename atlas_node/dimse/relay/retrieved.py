@@ -159,7 +159,7 @@ class RetrievedObject:
         if self._arrival is None:
             return
         try:
-            self._arrival.commit(())
+            self._arrival.commit((), is_copy=True)
         except SpoolError as error:
             # Who asked for the object has it; only our log has not.
             _logger.error("a retrieved object is not in the log: %s", error)

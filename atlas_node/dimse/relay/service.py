@@ -146,7 +146,7 @@ class QueryRelay:
                 upstream, config.node, allowed, extended, self.longest_identifier
             ),
         )
-        if allowed and not _is_one_too_many(assoc):
+        if allowed:
             answer_for(assoc, allowed, session.upstreams(self._routes.all_upstreams(requestor)))
 
     def serve(self, request: ServedRequest, services: Collection[Service]) -> None:
@@ -233,9 +233,3 @@ class QueryRelay:
             config.annotate.policy,
         )
         return move.serve(asked.upstreams, config.destinations)
-
-
-def _is_one_too_many(assoc: AcceptedAssociation) -> bool:
-    """Whether an association will be rejected because too many are open."""
-    open_ = [it for it in assoc.ae.active_associations if it.is_acceptor]
-    return len(open_) > assoc.ae.maximum_associations

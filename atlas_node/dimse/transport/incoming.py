@@ -8,8 +8,7 @@ we announced.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from atlas_node.dimse.transport.command_set import (
     COMMAND_FIELD,
@@ -22,7 +21,7 @@ from atlas_node.dimse.transport.command_set import (
     number,
 )
 from atlas_node.dimse.transport.fragments import Fragments, ProtocolError
-from atlas_node.dimse.transport.sending import P_DATA_TF
+from atlas_node.dimse.transport.sending import LAST, P_DATA_TF
 from atlas_node.errors import PeerError
 
 A_RELEASE_RQ: Final = 0x05
@@ -33,6 +32,12 @@ UNEXPECTED_PDU: Final = 2
 INVALID_PARAMETER: Final = 6
 
 _HEADER: Final = struct.Struct(">BxI")
+_HEADERS: Final = struct.Struct(">BxIIBB")
+"""Of a P-DATA-TF PDU and of the first presentation data value in it."""
+_LENGTH_FIELD: Final = 4
+_SHORTEST_VALUE: Final = 2
+_CONTEXT_ID: Final = 10
+"""Where it stands in a P-DATA-TF PDU."""
 _CONTROL_PDU: Final = 4
 _LONGEST_COMMAND_SET: Final = 1 << 16
 _KNOWN: Final = range(0x01, 0x08)
@@ -57,8 +62,7 @@ def out_of_turn(kind: int) -> PduError:
     return PduError(f"sent a PDU of type 0x{kind:02X} out of turn", UNEXPECTED_PDU)
 
 
-@dataclass(frozen=True, slots=True)
-class Pdu:
+class Pdu(NamedTuple):
     """A protocol data unit: its type and what follows its header."""
 
     type: int
@@ -111,6 +115,37 @@ class Incoming:
         body = bytes(received[_HEADER.size : end])
         del received[:end]
         return Pdu(kind, body)
+
+    def next_alike(self, command_pdu: bytes) -> bytes | None:
+        """Return the data set of the next message where that is like one before; else None.
+
+        It is where its command set comes in a PDU that is given, and its data set whole in the
+        PDU behind that: so do nearly all responses of a query. Anything else stays for
+        `next_pdu`.
+
+        Parameters
+        ----------
+        command_pdu : bytes
+            A whole P-DATA-TF PDU with a whole command set in one presentation data value, which
+            says that a data set follows.
+        """
+        received, begin = self._received, len(command_pdu)
+        if not received.startswith(command_pdu) or len(received) < begin + _HEADERS.size:
+            return None
+        kind, length, of_value, context_id, flags = _HEADERS.unpack_from(received, begin)
+        end = begin + _HEADER.size + length
+        if (
+            not _SHORTEST_VALUE <= of_value == length - _LENGTH_FIELD
+            or length > self._longest
+            or end > len(received)
+            or kind != P_DATA_TF
+            or flags != LAST
+            or context_id != command_pdu[_CONTEXT_ID]
+        ):
+            return None
+        data_set = bytes(received[begin + _HEADERS.size : end])
+        del received[:end]
+        return data_set
 
 
 class ResponseParts:

@@ -182,6 +182,7 @@ class ServedRequest:
     requestor : Requestor
     context_id : int
     command : mapping of int to bytes
+    message_id : int
     identifier : bytes
         As encoded.
     bell : int
@@ -194,6 +195,7 @@ class ServedRequest:
         self.requestor: Requestor = requestor_of(assoc)
         self.context_id = message.context_id
         self.command = message.command
+        self.message_id = number(message.command, MESSAGE_ID)
         self.identifier = message.data
         self.bell = assoc.bell.open()
         self._sub_operation = 0
@@ -203,11 +205,6 @@ class ServedRequest:
     def field(self) -> int:
         """The command field."""
         return number(self.command, COMMAND_FIELD)
-
-    @property
-    def message_id(self) -> int:
-        """The message ID."""
-        return number(self.command, MESSAGE_ID)
 
     @property
     def priority(self) -> bytes:

@@ -1,10 +1,10 @@
-"""``atlas-node index``: a folder into the index, once."""
+"""``atlas-node index``: a folder into the index, once, and out of it."""
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,9 @@ from tests.streams import element, text
 from tests.unit.test_files import dicom_file
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from atlas_node.cli import main; main()", "index", *arguments],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+@pytest.fixture
+def run(atlas_node):
+    return partial(atlas_node, "index")
 
 
 @pytest.fixture
@@ -51,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_is_read_once(config: Path, folder: Path) -> None:
+def test_a_folder_is_read_once(run, config: Path, folder: Path) -> None:
     first = run("backfill", "-c", config, "--folder", folder, "--json")
     assert first.returncode == 0, first.stderr
     counts = json.loads(first.stdout)
@@ -67,11 +65,11 @@ def test_a_folder_is_read_once(config: Path, folder: Path) -> None:
     status = json.loads(run("status", "-c", config, "--json").stdout)
     assert status == [
         {"creator": "SIEMENS MR HEADER", "key": "(0019,xx0a)", "level": "image",
-         "values": 2, "entities": 3, "too_long": 0}
+         "values": 2, "entities": 3, "too_long": 0, "used": True}
     ]  # fmt: skip
 
 
-def test_a_key_that_is_added_has_the_folder_read_again(config: Path, folder: Path) -> None:
+def test_a_key_that_is_added_has_the_folder_read_again(run, config: Path, folder: Path) -> None:
     run("backfill", "-c", config, "--folder", folder)
     settings = yaml.safe_load(config.read_text())
     settings["query"]["index"].append(settings["query"]["index"][0] | {"element": "xx0c"})
@@ -80,7 +78,9 @@ def test_a_key_that_is_added_has_the_folder_read_again(config: Path, folder: Pat
     assert (done["objects"], done["skipped"]) == (3, 0)
 
 
-def test_a_stranger_in_the_folder_is_named_and_the_rest_goes_on(config: Path, folder: Path) -> None:
+def test_a_stranger_in_the_folder_is_named_and_the_rest_goes_on(
+    run, config: Path, folder: Path
+) -> None:
     (folder / "notes.txt").write_text("no DICOM")
     done = run("backfill", "-c", config, "--folder", folder)
     assert done.returncode == 1
@@ -88,7 +88,7 @@ def test_a_stranger_in_the_folder_is_named_and_the_rest_goes_on(config: Path, fo
     assert done.stdout == "3 objects read, 3 with indexed attributes, 0 read before, 1 failed\n"
 
 
-def test_without_keys_there_is_nothing_to_do(tmp_path: Path, folder: Path) -> None:
+def test_without_keys_there_is_nothing_to_do(run, tmp_path: Path, folder: Path) -> None:
     empty = tmp_path / "empty.yaml"
     empty.write_text("{}\n")
     done = run("backfill", "-c", empty, "--folder", folder)
@@ -97,11 +97,57 @@ def test_without_keys_there_is_nothing_to_do(tmp_path: Path, folder: Path) -> No
 
 
 @pytest.mark.parametrize("arguments", [[], ["--folder", ".", "--upstream", "archive"]])
-def test_one_source_is_wanted(config: Path, arguments: list[str]) -> None:
+def test_one_source_is_wanted(run, config: Path, arguments: list[str]) -> None:
     assert run("backfill", "-c", config, *arguments).returncode == 2
 
 
-def test_an_unknown_upstream_is_named(config: Path) -> None:
+def test_an_unknown_upstream_is_named(run, config: Path) -> None:
     done = run("backfill", "-c", config, "--upstream", "archive")
     assert done.returncode == 1
     assert "no upstream named 'archive'; the upstreams are: there are none" in done.stderr
+
+
+def left(run, config: Path) -> list[tuple[int, bool]]:
+    """Return how many entities the index has of each attribute, and whether that is used."""
+    found = json.loads(run("status", "-c", config, "--json").stdout)
+    return [(it["entities"], it["used"]) for it in found]
+
+
+def test_an_instance_is_forgotten_when_that_is_confirmed(
+    run, config: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("backfill", "-c", config, "--folder", folder)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    asked = run("forget", "-c", config, "--instance", "1.2.3.1")
+    assert asked.returncode == 1
+    assert "forget 1 entity of the image '1.2.3.1'?" in asked.stderr
+    assert left(run, config) == [(3, True)]
+    done = run("forget", "-c", config, "--instance", "1.2.3.1", "--yes")
+    assert (done.returncode, done.stdout) == (0, "1 entity forgotten\n")
+    assert left(run, config) == [(2, True)]
+    again = run("forget", "-c", config, "--instance", "1.2.3.1", "--json")
+    assert json.loads(again.stdout) == {"entities": 0}
+
+
+def test_an_attribute_is_forgotten_that_is_no_longer_indexed(
+    run, config: Path, folder: Path
+) -> None:
+    run("backfill", "-c", config, "--folder", folder)
+    this = ("forget", "-c", config, "--creator", "Siemens MR Header", "--tag", "(0019,XX0A)", "-y")
+    refused = run(*this)
+    assert refused.returncode == 1
+    assert "SIEMENS MR HEADER (0019,xx0a) is in query.index: remove it there" in refused.stderr
+    config.write_text(config.read_text().replace("xx0a", "xx0c"))
+    assert left(run, config) == [(0, True), (3, False)]
+    assert run(*this, "--json").stdout == '{"entities": 3}\n'
+    assert left(run, config) == [(0, True)]
+    unknown = run(*this)
+    assert unknown.returncode == 1
+    assert "no longer in query.index are: there are none" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--study", "1", "--series", "2"], ["--tag", "(0019,xx0a)"]]
+)
+def test_one_thing_is_forgotten_at_a_time(run, config: Path, arguments: list[str]) -> None:
+    assert run("forget", "-c", config, *arguments).returncode == 2

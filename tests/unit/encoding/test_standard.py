@@ -34,6 +34,10 @@ def test_what_ends_too_early_may_have_one(cut):
     assert may_have_private(encoded(study(1))[:-cut])
 
 
+def test_behind_a_vr_that_nobody_knows_there_may_be_one():
+    assert may_have_private(element(0x00080005, "ZZ", b"ISO_IR 100"))
+
+
 @given(st.binary())
 def test_whatever_the_bytes_are_there_is_an_answer(data):
     assert may_have_private(data) in (True, False)

@@ -67,6 +67,26 @@ def test_the_upstream_is_asked_without_the_key_and_for_what_matches(index):
     assert asked.StudyInstanceUID == "1.1"
 
 
+@pytest.mark.parametrize(("count", "is_narrowed"), [(200, True), (201, False), (1001, False)])
+def test_of_more_studies_than_a_list_takes_each_response_is_looked_at(
+    index, count, is_narrowed, monkeypatch
+):
+    index.record(
+        Indexed((f"1.5.{number}", f"1.5.{number}.1", f"1.5.{number}.1.1"), {B_VALUE: ("IS", [7])})
+        for number in range(count)
+    )
+    asking = query(index, b_value("7"))
+    asked = asking.request(identifier())
+    assert bool(asked.StudyInstanceUID) is is_narrowed
+    looked_up = []
+    values = index.values
+    monkeypatch.setattr(index, "values", lambda *its: looked_up.append(1) or values(*its))
+    assert asking.answer(response("1.1")) is None
+    answered, is_whole = asking.answer(response(f"1.5.{count - 1}"))
+    assert (answered[0x0019100C].value, is_whole) == (7, True)
+    assert bool(looked_up) is (count > 1000)
+
+
 def test_a_uid_that_the_caller_asks_for_stays(index):
     asked = query(index, b_value("0")).request(identifier(StudyInstanceUID="1.7"))
     assert asked.StudyInstanceUID == "1.7"
@@ -185,11 +205,11 @@ def _suite(index, character_set, *, is_plain):
 
 
 @pytest.mark.parametrize(
-    ("asked", "returned"), [(("7.125",), "7.125"), ((), None), (("0-",), None)]
+    ("asked", "returned"), [(("10000007.125",), "10000007.125"), ((), None), (("0-",), None)]
 )
 @pytest.mark.parametrize("is_plain", [True, False])
 def test_more_values_than_an_element_holds_do_not_lose_the_study(index, asked, returned, is_plain):
-    values = {B_VALUE: ("DS", [f"{number}.125" for number in range(12_000)])}
+    values = {B_VALUE: ("DS", [f"{10_000_000 + number}.125" for number in range(5_100)])}
     index.record([Indexed(("1.3", "1.3.1", "1.3.1.1"), values)])
     key = PrivateKey(0x0019100C, MR_HEADER, "(0019,xx0c)", "DS", asked)
     if is_plain:
@@ -199,6 +219,27 @@ def test_more_values_than_an_element_holds_do_not_lose_the_study(index, asked, r
         answered, is_whole = query(index, key).answer(response("1.3"))
     assert not is_whole
     assert answered[0x0019100C].value == returned
+
+
+@pytest.mark.parametrize("asked", [("high",), ("*ig*",), ()])
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_an_object_whose_value_is_too_long_comes_back_with_a_warning(index, asked, is_plain):
+    index.record([Indexed(("1.3", "1.3.1", "1.3.1.1"), {SUITE: ("LT", ["high" * 1000])})])
+    key = PrivateKey(0x00091002, "GEMS_IDEN_01", "(0009,xx02)", "LT", asked)
+    asking = query(index, key, configured=(SUITE,))
+    ds = identifier()
+    ds.add_new(0x00091002, "LT", "")
+    narrowed = asking.request(ds)
+    assert narrowed.StudyInstanceUID == ("1.3" if asked else "")
+    if is_plain:
+        plain, is_whole = asking.answer_plain(encoded(response("1.3")))
+        answered = decoded(plain)
+    else:
+        answered, is_whole = asking.answer(response("1.3"))
+    assert not is_whole
+    assert answered[0x00091002].VR == "LT"
+    assert not answered[0x00091002].value
+    assert (asking.answer(response("1.1")) is None) is bool(asked)
 
 
 @pytest.mark.parametrize("vr", ["AT", "OB", "UN"])

@@ -10,6 +10,7 @@ from atlas_node.annotate import Annotator
 from atlas_node.config import IndexKey
 from atlas_node.model import Identity, Policy
 from atlas_node.query import AttributeIndex, IndexedKey, Level, parse_key
+from atlas_node.query.telling import Told
 from atlas_node.route.indexing import Indexer, indexed_keys
 from tests.streams import element, text
 
@@ -82,7 +83,7 @@ def test_a_multi_valued_attribute_keeps_its_order_and_repeats(indexer, annotator
     data += element(0x0019100A, "IS", b"1000000800\\8\\0\\0 ")
     indexer.record([(UIDS, facts(annotator, data))])
     found = indexer.index.values([MOSAIC], Level.IMAGE, ["1.1", "1.1.1", "1.1.1.1"])
-    assert found == {MOSAIC: ("IS", ["1000000800", "8", "0", "0"])}
+    assert found == {MOSAIC: Told("IS", ["1000000800", "8", "0", "0"])}
 
 
 @pytest.mark.parametrize(
@@ -98,11 +99,12 @@ def test_a_value_is_indexed_whole_and_as_it_is_written(indexer, annotator, vr, e
     assert found.values == {MOSAIC: (vr, values)}
 
 
-def test_of_a_value_too_long_for_the_index_nothing_is_there(indexer, annotator):
+def test_of_a_value_too_long_for_the_index_only_that_is_known(indexer, annotator):
     long = private_block(b"x" * 10_000, vr="UT")
     indexer.record([(UIDS, facts(annotator, long))])
-    assert indexer.index.values([MOSAIC], Level.STUDY, ["1.1"]) == {}
-    assert indexer.index.entities(MOSAIC, parse_key("LO", ["xx*"]), Level.STUDY, 10) == set()
+    found = indexer.index.values([MOSAIC], Level.STUDY, ["1.1"])
+    assert found == {MOSAIC: Told("", [], is_whole=False)}
+    assert indexer.index.entities(MOSAIC, parse_key("LO", ["xx*"]), Level.STUDY, 10) == {"1.1"}
     assert indexer.index.too_long(MOSAIC) == 1
 
 

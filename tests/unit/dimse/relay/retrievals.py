@@ -213,11 +213,9 @@ class Workstation:
         )
         return self._ask(assoc, lambda: assoc.send_c_get(keys, StudyRootGet, msg_id=7))
 
-    def move(self, keys: Dataset, destination: str) -> Outcome:
-        assoc = self._caller.associate([build_context(StudyRootMove, SYNTAXES)])
-        return self._ask(
-            assoc, lambda: assoc.send_c_move(keys, destination, StudyRootMove, msg_id=7)
-        )
+    def move(self, keys: Dataset, destination: str, service: str = StudyRootMove) -> Outcome:
+        assoc = self._caller.associate([build_context(service, SYNTAXES)])
+        return self._ask(assoc, lambda: assoc.send_c_move(keys, destination, service, msg_id=7))
 
     def _ask(self, assoc: Any, ask: Callable[[], Iterator[Any]]) -> Outcome:
         try:

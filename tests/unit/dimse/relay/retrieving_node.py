@@ -44,7 +44,10 @@ ANNOTATOR = Annotator(atlas_dictionary.open_dictionary())
 
 
 class RetrievingNode:
-    """Serves C-GET and C-MOVE; `answers` are the final ones, None where the caller had gone."""
+    """Serves C-GET and C-MOVE; `answers` are the final ones, None where the caller had gone.
+
+    `more` are SOP classes beside those of the study root.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class RetrievingNode:
         limits: Limits | None = None,
         tls: Tls | None = None,
         patience: Timeouts = PATIENCE,
+        more: Sequence[str] = (),
         **query: Any,
     ) -> None:
         spool = SpoolSettings(path=folder / "spool", limits=limits or Limits(min_free_bytes=1))
@@ -68,7 +72,7 @@ class RetrievingNode:
         self.port = self._node.port
         ae = application_entity(self._node, "ATLAS")
         ae.maximum_associations = 10
-        for sop_class in StudyRootGet, StudyRootMove:
+        for sop_class in StudyRootGet, StudyRootMove, *more:
             ae.add_supported_context(sop_class, SYNTAXES)
         self._listener = listen(self._node)
         context = server_context(tls) if tls else None

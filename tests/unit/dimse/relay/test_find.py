@@ -7,8 +7,11 @@ import struct
 import time
 
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
+from atlas_node.dimse.transport.served_request import ServedRequest
 from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level
 from tests.fault.destination import Misdeed
 from tests.fault.pacs import free_port
@@ -36,6 +39,8 @@ from tests.unit.dimse.relay.queries import (
 )
 from tests.upstream import PENDING, Asked, Pause, Reply, Upstream
 from tests.workstation import PATIENT_ROOT, STUDY_ROOT, WORKLIST, Workstation
+
+MOSAIC = 0x0019100A
 
 
 class TestOneUpstream:
@@ -138,6 +143,15 @@ class TestOneUpstream:
         assert found[-1].comment == "1 responses could not be passed on"
         assert "is not passed on" in caplog.text
 
+    def test_a_plain_request_is_carried_over_for_the_upstream(self, run_node):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            upstream.syntaxes = (IMPLICIT,)
+            node = run_node(upstream.entry())
+            with Workstation(node.port, [(STUDY_ROOT, (EXPLICIT,))]) as workstation:
+                workstation.find(encoded(study_keys(PatientName="A*")))
+        [asked] = upstream.requests
+        assert asked.identifier == encoded(study_keys(PatientName="A*"), IMPLICIT)
+
     def test_ten_thousand_responses_stream(self, run_node):
         replies = [pending(number) for number in range(100)]
 
@@ -227,20 +241,36 @@ class TestPrivateElements:
         assert 0x00190010 not in asked
         assert asked.get_item(B_VALUE).VR == "UN"
 
-    def test_a_range_that_its_vr_cannot_hold_is_dropped_and_said(self, run_node):
-        # (0019,xx0a) of Siemens is a US.
+    @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+    @pytest.mark.parametrize("value", [b"10-20 ", b"36"], ids=["range", "number or its text"])
+    def test_what_cannot_be_said_in_its_vr_is_left_out_and_that_is_said(
+        self, run_node, value, syntax
+    ):
+        asked, found = self.ask_for_mosaic(run_node, "UN", value, syntax)
+        assert statuses(found) == [FF01, SUCCESS]
+        assert not asked.get_item(MOSAIC).value
+
+    @pytest.mark.parametrize(("vr", "value"), [("US", b"36"), ("UN", b"$\0"), ("UN", b"36  ")])
+    def test_a_binary_number_goes_upstream_where_it_is_no_guess(self, run_node, vr, value):
+        asked, found = self.ask_for_mosaic(run_node, vr, value, EXPLICIT)
+        assert statuses(found) == [PENDING, SUCCESS]
+        assert asked.get_item(MOSAIC).value == (value if vr == "US" else b"$\0")
+
+    def ask_for_mosaic(self, run_node, vr, value, syntax):
+        """Ask by (0019,xx0a) of Siemens, a US; return what came upstream, and the responses."""
         request = keys()
         request.add_new(0x00190010, "LO", MR_HEADER)
-        request.add_new(0x0019100A, "UN", b"10-20 ")
+        request.add(RawDataElement(Tag(MOSAIC), vr, len(value), value, 0, False, True))
         request.StudyInstanceUID = ""
-        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+        response = Reply(PENDING, encoded(study(1), syntax))
+        with Upstream(answers(response, Reply(SUCCESS))) as upstream:
             node = run_node(upstream.entry())
-            with Workstation(node.port) as workstation:
-                found = workstation.find(encoded(request))
-        assert statuses(found) == [FF01, SUCCESS]
-        asked = decoded(upstream.requests[0].identifier)
-        assert asked.get_item(0x0019100A).VR == "US"
-        assert not asked.get_item(0x0019100A).value
+            with Workstation(node.port, [(STUDY_ROOT, (syntax,))]) as workstation:
+                found = workstation.find(encoded(request, syntax))
+        asked = decoded(upstream.requests[0].identifier, upstream.requests[0].syntax)
+        if upstream.requests[0].syntax == EXPLICIT:
+            assert asked.get_item(MOSAIC).VR == "US"
+        return asked, found
 
     @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
     @pytest.mark.parametrize("missing", [1, 3, 9, 14])
@@ -331,6 +361,15 @@ class TestIndex:
             with Workstation(node.port, [(PATIENT_ROOT, (EXPLICIT,))]) as workstation:
                 found = workstation.find(request, PATIENT_ROOT)
         assert statuses(found) == [FF01, SUCCESS]
+
+    def test_a_key_in_a_worklist_is_passed_on_as_not_matched(self, run_node, index):
+        with Upstream(answers(pending(1), Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port, [(WORKLIST, (EXPLICIT,))]) as workstation:
+                found = workstation.find(with_private(b"1000"), WORKLIST)
+        assert statuses(found) == [FF01, SUCCESS]
+        [asked] = upstream.requests
+        assert decoded(asked.identifier)[B_VALUE].value == 1000
 
     def test_what_the_upstream_has_under_another_creator_stays_its_own(self, run_node, index):
         theirs = with_private(b"x ", "SH", "GEMS_ACQU_01", StudyInstanceUID="1.2.1")
@@ -483,6 +522,20 @@ class TestSeveralUpstreams:
                 begun = time.perf_counter()
                 found = workstation.find(encoded(study_keys()))
         assert found[0].at - begun < 0.5 < found[-1].at - begun
+
+    def test_one_that_has_gone_is_not_looked_at_while_the_other_is_waited_for(
+        self, run_node, monkeypatch
+    ):
+        looks = []
+        monkeypatch.setattr(ServedRequest, "is_gone", property(looks.append))
+        with (
+            Upstream(answers(pending(1), Misdeed.CLOSE)) as gone,
+            Upstream(answers(Pause(0.5), Reply(SUCCESS))) as slow,
+        ):
+            node = run_node(gone.entry("gone"), slow.entry("slow"))
+            with Workstation(node.port) as workstation:
+                assert len(workstation.find(encoded(study_keys()))) == 2
+        assert len(looks) < 20
 
 
 class TestCancel:

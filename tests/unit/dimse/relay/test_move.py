@@ -8,6 +8,12 @@ from contextlib import ExitStack
 import pytest
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian
 from pynetdicom.sop_class import (
+    HangingProtocolInformationModelGet as HangingProtocolGet,
+)
+from pynetdicom.sop_class import (
+    HangingProtocolInformationModelMove as HangingProtocolMove,
+)
+from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelGet as StudyRootGet,
 )
 from pynetdicom.sop_class import (
@@ -210,6 +216,34 @@ class TestStraight:
         node = stack.enter_context(RetrievingNode(tmp_path, [archive.upstream], [destination]))
         outcome = Workstation(node.port).move(study_keys(), "PACS")
         assert (outcome.status, outcome.counts) == (0x0000, (3, 0, 0))
+        assert archive.destinations == ["PACS"]
+        assert "goes straight, not annotated" in caplog.text
+
+    def test_an_instance_that_two_upstreams_have_comes_from_both(
+        self, stack, archive, pacs, tmp_path
+    ):
+        other = ScriptedArchive(archive.objects[:2], classes=(StudyRootMove,))
+        other.known = archive.known
+        stack.enter_context(other)
+        upstreams = [archive.upstream, other.upstream]
+        node = stack.enter_context(RetrievingNode(tmp_path, upstreams, move="straight"))
+        outcome = Workstation(node.port).move(study_keys(), "PACS_THERE")
+        assert (outcome.status, outcome.counts) == (0x0000, (7, 0, 0))
+        assert len(pacs.arrived) == 7, "the counts are those of what has been sent"
+        assert len(pacs.objects) == 5
+
+    def test_what_is_no_image_is_sent_straight_to_a_destination_of_ours_too(
+        self, stack, pacs, tmp_path, caplog
+    ):
+        archive = ScriptedArchive(objects(1), classes=(HangingProtocolMove, HangingProtocolGet))
+        archive.known["PACS"] = ("127.0.0.1", pacs.port)
+        stack.enter_context(archive)
+        destination = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=pacs.port)
+        node = stack.enter_context(
+            RetrievingNode(tmp_path, [archive.upstream], [destination], more=(HangingProtocolMove,))
+        )
+        outcome = Workstation(node.port).move(study_keys(), "PACS", HangingProtocolMove)
+        assert (outcome.status, outcome.counts) == (0x0000, (1, 0, 0))
         assert archive.destinations == ["PACS"]
         assert "goes straight, not annotated" in caplog.text
 

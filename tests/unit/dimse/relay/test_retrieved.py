@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,21 @@ def test_it_is_handed_on_whole_and_left_for_the_log(spool, tmp_path):
 def test_a_warning_counts_as_stored(spool, tmp_path):
     assert retrieve(spool, Answer(0xB000), b"ab")[0] == Answer(0xB000)
     assert files(tmp_path) == [".dcm", ".job"]
+
+
+def test_the_disk_is_not_waited_for_since_the_upstream_has_it_still(tmp_path, monkeypatch):
+    settings = SpoolSettings(path=tmp_path, limits=Limits(min_free_bytes=1), durability="fsync")
+    spool = FedSpool(settings)
+    synced: list[str] = []
+    for name in "fsync", "fdatasync":
+        monkeypatch.setattr(os, name, lambda file, name=name: synced.append(name))
+    retrieve(spool, Answer(0x0000), b"ab")
+    assert not synced
+    arrival = spool.intake.begin(ENVELOPE)
+    arrival.write(b"ab")
+    arrival.commit(())
+    assert synced, "an object that a scanner sends is synced"
+    spool.close()
 
 
 def test_of_a_refused_one_nothing_stays(spool, tmp_path):

@@ -9,6 +9,8 @@ import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atlas_node.dimse.transport.command_set import (
     AFFECTED_SOP_CLASS_UID,
@@ -28,10 +30,10 @@ from atlas_node.dimse.transport.command_set import (
     uid,
     us,
 )
-from atlas_node.dimse.transport.conversation import Conversation
+from atlas_node.dimse.transport.conversation import Conversation, Message
 from atlas_node.dimse.transport.established import AssociationLostError, Patience
 from atlas_node.dimse.transport.sending import p_data
-from tests.scanner import ABORT, RELEASE_RQ, pdu
+from tests.scanner import ABORT, RELEASE_RP, RELEASE_RQ, pdu
 
 PATIENCE = Patience(response=0.6, silence=0.6, release=0.5)
 PDU = 4096
@@ -68,6 +70,9 @@ class Upstream:
 
     def store(self, data: bytes) -> None:
         self.send({COMMAND_FIELD: us(C_STORE_RQ), MESSAGE_ID: us(9)}, data)
+
+    def heard_release(self) -> None:
+        assert self.sock.recv(10, socket.MSG_WAITALL) == pdu(RELEASE_RQ, bytes(4))
 
     def heard(self) -> dict[int, bytes]:
         """The next command set, without a data set after it."""
@@ -113,6 +118,68 @@ def test_responses_come_one_after_the_other_with_their_identifiers(upstream):
     assert (number(final.command, STATUS), final.data_set) == (0x0000, None)
 
 
+RESPONSES = st.tuples(
+    st.sampled_from([0xFF00, 0xFF01, 0xFE00]),
+    st.none() | st.binary(max_size=60),
+    st.sampled_from([1, 3]),
+    st.sampled_from([30, PDU]),
+)
+"""Status, identifier, presentation context, and the longest PDU that it is cut into."""
+
+
+@given(st.lists(RESPONSES, max_size=12), st.lists(st.integers(1, 200), max_size=12))
+def test_messages_are_the_same_however_they_are_cut(responses, cuts):
+    stream, expected = b"", []
+    for status, data, context_id, longest in responses:
+        kind = us(NO_DATA_SET if data is None else 0)
+        elements = {MESSAGE_ID_RESPONDED_TO: us(1), DATA_SET_TYPE: kind, STATUS: us(status)}
+        elements[COMMAND_FIELD] = us(C_FIND_RQ | RESPONSE)
+        pieces = None if data is None else [data]
+        for batch in p_data(context_id, encode_command_set(elements), pieces, longest):
+            stream += b"".join(batch)
+        expected.append(Message(context_id, elements, data))
+    upstream, found = Upstream(), []
+    with upstream.sock:
+        for cut in [*cuts, len(stream)]:
+            if part := stream[:cut]:
+                upstream.sock.sendall(part)
+            stream = stream[cut:]
+            upstream.conversation.is_open()  # reads what is there
+            while upstream.conversation.has_arrived:
+                found.append(upstream.conversation.receive())
+    upstream.conversation.abort()
+    assert found == expected
+
+
+def test_an_identifier_that_is_too_long_is_seen_in_a_run_of_others(upstream):
+    conversation = Conversation(
+        upstream.conversation._socket, "ARCHIVE", longest_sent=PDU, longest_received=PDU,
+        patience=PATIENCE, longest_identifier=100,
+    )  # fmt: skip
+    upstream.respond(0xFF00, bytes(100))
+    upstream.respond(0xFF00, bytes(102))
+    with pytest.raises(AssociationLostError, match="more than 100 bytes"):
+        conversation.receive(seconds=1)
+    assert not conversation.has_arrived
+
+
+def test_nothing_is_kept_of_what_comes_while_the_association_is_released(upstream):
+    upstream.respond(0xFF00, b"first")
+    assert upstream.conversation.receive().identifier == b"first"
+
+    def pour() -> None:
+        upstream.heard_release()
+        for _ in range(100):
+            upstream.respond(0xFF00, b"later")
+        upstream.sock.sendall(pdu(RELEASE_RP, bytes(4)))
+
+    thread = threading.Thread(target=pour)
+    thread.start()
+    upstream.conversation.release()
+    thread.join()
+    assert not upstream.conversation.has_arrived
+
+
 def test_objects_go_to_a_sink_and_responses_past_it(upstream):
     kept = Kept()
     upstream.store(b"object" * 5000)
@@ -149,6 +216,16 @@ def test_silence_ends_the_association(upstream):
     with pytest.raises(AssociationLostError, match="said nothing"):
         upstream.conversation.receive()
     assert not upstream.conversation.is_open()
+
+
+def test_the_time_in_which_nobody_listened_is_not_the_peers_silence(upstream):
+    upstream.respond(0xFF00)
+    upstream.respond(0xFF00)
+    upstream.conversation.receive()
+    time.sleep(1.1 * PATIENCE.response)
+    upstream.conversation.receive()
+    threading.Timer(PATIENCE.response / 3, upstream.respond, (0x0000,)).start()
+    assert number(upstream.conversation.receive().command, STATUS) == 0x0000
 
 
 def test_an_object_that_trickles_in_is_waited_for(upstream):

@@ -65,6 +65,60 @@ def test_a_header_that_cannot_be_is_refused_before_its_body_comes(header, reason
     assert raised.value.reason == reason
 
 
+ALIKE = pdu(4, value(b"command", 3))
+"""A command set of which `next_alike` knows that a data set follows."""
+
+
+@given(st.lists(st.binary(max_size=40), max_size=6), st.lists(st.integers(1, 30), max_size=20))
+def test_messages_that_are_alike_are_taken_whole_however_the_stream_is_cut(data_sets, cuts):
+    stream = b"".join(ALIKE + pdu(4, value(it, 2)) for it in data_sets)
+    incoming, found = Incoming(100), []
+    for cut in [*cuts, len(stream)]:
+        incoming.feed(stream[:cut])
+        stream = stream[cut:]
+        while (data_set := incoming.next_alike(ALIKE)) is not None:
+            found.append(data_set)
+    assert found == data_sets
+    assert not incoming
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pdu(4, value(b"commune", 3)) + pdu(4, value(b"data", 2)),
+        ALIKE + pdu(4, value(b"data", 2, context_id=3)),
+        ALIKE + pdu(4, value(b"first part", 0)),
+        ALIKE + pdu(4, value(b"a command", 3)),
+        ALIKE + pdu(4, value(b"da", 0) + value(b"ta", 2)),
+        ALIKE + pdu(4, value(b"a data set that is too long for a PDU" * 2, 2)),
+        ALIKE + pdu(4, b"\0\0\0\1\1\2"),
+        ALIKE + pdu(4, b"\0\0\0\0"),
+        ALIKE + pdu(5, value(b"data", 2)),
+        ALIKE + pdu(7, b"\0\0\0\0"),
+        ALIKE + pdu(4, value(b"data", 2))[:-1],
+        ALIKE + b"\x04\0",
+        ALIKE[:-1],
+        b"",
+    ],
+)
+def test_a_message_that_is_not_alike_stays_as_it_is(stream):
+    incoming, untouched = Incoming(64), Incoming(64)
+    incoming.feed(stream)
+    untouched.feed(stream)
+    assert incoming.next_alike(ALIKE) is None
+    assert outcome(incoming) == outcome(untouched)
+
+
+def outcome(incoming: Incoming) -> list[object]:
+    found: list[object] = []
+    try:
+        while (it := incoming.next_pdu()) is not None:
+            found.append(it)
+    except PduError as error:
+        found.append(str(error))
+    return found
+
+
 @given(st.lists(st.integers(0, 30), max_size=6), st.lists(st.booleans(), max_size=8))
 def test_a_response_is_the_same_however_it_is_cut(cuts, ends):
     encoded = encode_command_set(RESPONSE | COMMENT)
