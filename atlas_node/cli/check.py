@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from atlas_dictionary import DictionaryError
 from atlas_node.errors import AtlasError
 
 if TYPE_CHECKING:
-    from atlas_node.config import Config
+    from atlas_node.config import Config, Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,12 @@ class Finding:
     ----------
     part : str
         ``configuration``, ``spool``, ``dictionary``, ``index``, ``log``, ``routes``,
-        ``destination`` or ``upstream``.
+        ``listener``, ``viewer``, ``peer``, ``destination`` or ``upstream``.
     name : str
-        Of the destination or upstream, or tag of the attribute to index; empty otherwise.
+        Of the destination or upstream, AE title of the listener or peer, or tag of the attribute
+        to index; empty otherwise.
     address : str
-        Path, URL, private creator, or AE title, host and port.
+        Path, URL, private creator, host and port, or AE title, host and port.
     ok : bool
     detail : str
         What was found, or what is wrong.
@@ -55,7 +57,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Validate the configuration, open spool, dictionary and log, and C-ECHO every peer.
+    """Validate the configuration, open all that the node opens, and C-ECHO every peer.
 
     The exit status is 1 when anything fails. The node may be running meanwhile.
     """
@@ -79,8 +81,12 @@ def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
     from atlas_node.log import LogStore
     from atlas_node.spool import probe_spool
 
+    running = False
+
     def spool() -> str:
-        return "a node is running on it" if probe_spool(config.spool.path) else "can be written"
+        nonlocal running
+        running = probe_spool(config.spool.path)
+        return "a node is running on it" if running else "can be written"
 
     def dictionary() -> str:
         open_layers(config.dictionaries, {})
@@ -99,6 +105,7 @@ def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
     if not config.routes:
         why = "none: objects would be kept undelivered; add a route, if only `- {to: [log]}`"
         yield Finding("routes", "", "", False, why, 0.0)
+    yield from _listeners(config, running)
     peers = [("destination", Peer.of(it, config.node)) for it in config.destinations]
     peers += [("upstream", Peer.of(it, config.node)) for it in config.upstreams]
 
@@ -113,6 +120,49 @@ def findings_of(config: Config, path: Path | None) -> Iterator[Finding]:
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         yield from pool.map(called, peers)
+
+
+def _listeners(config: Config, running: bool) -> Iterator[Finding]:
+    """Yield whether node and viewer could listen, and whether scanners can be told of commitment.
+
+    `running`: a node is running on the spool; what is in use is taken to be in use by it.
+    """
+    from atlas_node.dimse import listen
+    from atlas_node.dimse.tls import client_context, server_context
+    from atlas_node.web.server import check_files
+    from atlas_node.web.server import listen as listen_for_browsers
+
+    def used(bind: Callable[[], socket.socket], with_tls: bool) -> str:
+        try:
+            bind().close()
+            found = "the port is free"
+        except AtlasError:
+            if not running:
+                raise
+            found = "the port is in use, and a node is running on the spool"
+        return f"{found}; the TLS files can be used" if with_tls else found
+
+    def listener() -> str:
+        if config.node.tls is not None:
+            server_context(config.node.tls)
+        return used(lambda: listen(config.node), config.node.tls is not None)
+
+    def viewer() -> str:
+        check_files(config.web)
+        return used(lambda: listen_for_browsers(config.web), config.web.tls is not None)
+
+    node, web = config.node, config.web
+    yield _tried("listener", node.ae_title, f"{node.host}:{node.port}", listener)
+    if web.enabled:
+        yield _tried("viewer", "", f"{web.host}:{web.port}", viewer)
+    for peer in config.peers:
+        if peer.report_to is not None and (tls := peer.report_to.tls) is not None:
+
+            def reported(tls: Tls = tls) -> str:
+                client_context(tls)
+                return "the TLS files can be used"
+
+            yield _tried("peer", peer.ae_title, f"port {peer.report_to.port}", reported)
 
 
 def _index(config: Config) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """Who may call the node, and what for: the configured peers, asked for each association.
 
-`StorageScp` asks when an association is requested and again for each service, the storage
-commitment relay when it has something to report. With no peers configured everybody who reaches
-the port may call.
+`StorageScp` asks when a connection comes in, when an association is requested and again for each
+service, the storage commitment relay when it has something to report. With no peers configured
+everybody who reaches the port may call.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ class AccessList:
             (peer, ipaddress.ip_network(peer.address) if peer.address else None) for peer in peers
         ]
 
+    def may_connect(self, address: str) -> bool:
+        """Return whether any caller from an address may call."""
+        if not self._peers:
+            return True
+        caller = _host(address)
+        return any(network is None or caller in network for _, network in self._peers)
+
     def services(self, calling_ae: str, address: str) -> frozenset[Service]:
         """Return what a caller may ask for; nothing when it may not call at all."""
         if not self._peers:
@@ -41,9 +48,15 @@ class AccessList:
         return next(found, None)
 
     def _entries(self, calling_ae: str, address: str) -> Iterator[Peer]:
-        caller = ipaddress.ip_address(address.partition("%")[0])
-        if isinstance(caller, ipaddress.IPv6Address) and caller.ipv4_mapped:
-            caller = caller.ipv4_mapped
+        caller = _host(address)
         for peer, network in self._peers:
             if peer.ae_title == calling_ae.strip() and (network is None or caller in network):
                 yield peer
+
+
+def _host(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return an address without its zone, that of an IPv4 host as such."""
+    host = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped:
+        return host.ipv4_mapped
+    return host

@@ -2,8 +2,8 @@
 
 Every storage SOP class is taken, unknown and private ones too, in whatever transfer syntax the
 sender prefers. A receiver process has one `StorageScp`, on the socket that all of them share. The
-rule: the access list is asked for each association and again for each request, because it may
-have changed.
+rule: the access list is asked for each connection, for each association and again for each
+request, because it may have changed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from atlas_node.dimse.status import CANNOT_UNDERSTAND, NOT_AUTHORIZED, SUCCESS, 
 from atlas_node.dimse.storage import ObjectReceiver, RefusedStore, StoreOperation
 from atlas_node.dimse.tls import server_context
 from atlas_node.dimse.transport.acceptor import AcceptedAssociation
+from atlas_node.dimse.transport.complaints import say_failed
 from atlas_node.dimse.transport.served_request import ServedRequest
 from atlas_node.dimse.transport.server import SharedSocketServer
 from atlas_node.dimse.transport.services import Operation, Requestor, requestor_of
@@ -44,6 +45,8 @@ _RESTING: Final = 1.0
 """Seconds without a message after which a drain ends an association."""
 _LONGEST_UID: Final = 64
 _CALLING_AE_NOT_RECOGNISED: Final = (0x01, 0x01, 0x03)
+_LOCAL_LIMIT_EXCEEDED: Final = (0x02, 0x03, 0x02)
+"""Result, source and reason of an A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
 
 _logger = logging.getLogger(__name__)
 
@@ -129,10 +132,10 @@ class StorageScp:
             [
                 (evt.EVT_REQUESTED, self._on_requested),
                 (evt.EVT_ACCEPTED, self._on_accepted),
-                (evt.EVT_REJECTED, self._on_rejected),
                 (evt.EVT_N_ACTION, self._on_commitment),
                 (evt.EVT_N_EVENT_REPORT, self._on_commitment),
             ],
+            self._may_connect,
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="scp", daemon=True
@@ -227,8 +230,15 @@ class StorageScp:
         _logger.warning("association with %s aborted: the node stops", requestor_of(assoc))
         assoc.abort(block=False)
 
+    def _may_connect(self, address: str) -> bool:
+        if self.access.may_connect(address):
+            return True
+        self._tally.add(ASSOCIATIONS_REJECTED, "peer")
+        say_failed(address, "closed: no peer in the configuration has this address")
+        return False
+
     def _on_requested(self, event: evt.Event) -> None:
-        assoc = event.assoc
+        assoc = cast(AcceptedAssociation, event.assoc)
         requestor = requestor_of(assoc)
         services = self.access.services(requestor.calling_ae, requestor.address)
         if not services:
@@ -236,16 +246,26 @@ class StorageScp:
                 "association from %s rejected: no peer in the configuration has this AE "
                 "title and address", requestor,
             )  # fmt: skip
-            self._tally.add(ASSOCIATIONS_REJECTED, "peer")
-            assoc.acse.send_reject(*_CALLING_AE_NOT_RECOGNISED)
-            assoc.kill()
+            self._reject(assoc, "peer", _CALLING_AE_NOT_RECOGNISED)
+            return
+        if not self._server.take_place(assoc):
+            _logger.warning(
+                "association from %s rejected: %d are open (node.max_associations for this worker)",
+                requestor, self._server.most_associations,
+            )  # fmt: skip
+            self._reject(assoc, "limit", _LOCAL_LIMIT_EXCEEDED)
             return
         request: Any = assoc.requestor.primitive
         put_in_order(request)
         if self._commitment is not None:
             self._commitment.negotiate(assoc)
         if self.queries is not None:
-            self.queries.negotiate(cast(AcceptedAssociation, assoc), services)
+            self.queries.negotiate(assoc, services)
+
+    def _reject(self, assoc: AcceptedAssociation, why: str, told: tuple[int, int, int]) -> None:
+        self._tally.add(ASSOCIATIONS_REJECTED, why)
+        assoc.acse.send_reject(*told)
+        assoc.kill()
 
     def _on_commitment(self, event: evt.Event) -> tuple[Dataset | int, None]:
         may = self._may(requestor_of(event.assoc), "commit")
@@ -255,13 +275,6 @@ class StorageScp:
 
     def _on_accepted(self, event: evt.Event) -> None:
         self._tally.add(ASSOCIATIONS_ACCEPTED)
-
-    def _on_rejected(self, event: evt.Event) -> None:
-        self._tally.add(ASSOCIATIONS_REJECTED, "limit")
-        _logger.warning(
-            "association from %s rejected: %d are open (node.max_associations for this worker)",
-            requestor_of(event.assoc), event.assoc.ae.maximum_associations,
-        )  # fmt: skip
 
     def _may(self, requestor: Requestor, service: Service) -> bool:
         if service in self.access.services(requestor.calling_ae, requestor.address):

@@ -39,12 +39,21 @@ def client_context(tls: Tls) -> ssl.SSLContext:
 
 
 def _load(context: ssl.SSLContext, tls: Tls) -> None:
-    path = tls.certificate
+    try:
+        for path in (tls.certificate, tls.key, tls.ca):
+            if path is not None:
+                path.open("rb").close()
+    except OSError as error:
+        raise ConfigurationError(f"tls: cannot use {path}: {error.strerror}") from error
+    files, wanted = f"{tls.certificate} with {tls.key}", "certificate and key, not encrypted"
     try:
         if tls.certificate is not None:
-            context.load_cert_chain(tls.certificate, tls.key)
-        path = tls.ca
+            # Without a password OpenSSL would ask for that of an encrypted key on the terminal.
+            context.load_cert_chain(tls.certificate, tls.key, password="")
+        files, wanted = str(tls.ca), "certificates"
         if tls.ca is not None:
             context.load_verify_locations(tls.ca)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"tls: cannot use {path}: {error}") from error
+        raise ConfigurationError(
+            f"tls: cannot use {files}: {error}; expected {wanted}, in PEM"
+        ) from error

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 
 import uvicorn
 
-from atlas_node.config import Config
+from atlas_node.config import Config, WebSettings
 from atlas_node.config.contradictions import open_to_the_network
 from atlas_node.errors import AtlasError
 from atlas_node.log import LogStore
@@ -72,18 +73,9 @@ class WebServer:
             It would be open to the network, the port is in use, the host is not an address of
             this machine, or the certificate cannot be used.
         """
-        if open_to_the_network(self._web):
-            raise AtlasError(
-                f"web.host: {self._web.host} can be reached from other machines: "
-                "set web.users or web.auth, or use the host 127.0.0.1"
-            )
-        try:
-            self._http.load()
-        except OSError as error:  # ssl.SSLError is one of them
-            raise AtlasError(
-                f"web.tls: cannot use certificate and key: {error.strerror or error}"
-            ) from None
-        listener = self._listen()
+        check_files(self._web)
+        self._http.load()
+        listener = listen(self._web)
         started = threading.Event()
 
         def serve() -> None:
@@ -108,17 +100,49 @@ class WebServer:
             self._thread.join(2 * _STOP_SECONDS)
             self._thread = None
 
-    def _listen(self) -> socket.socket:
-        try:
-            family, _, _, _, address = socket.getaddrinfo(
-                self._web.host, self._web.port, type=socket.SOCK_STREAM
-            )[0]
-            return socket.create_server(address, family=family)
-        except OSError as error:
-            raise AtlasError(
-                f"web: cannot listen on {self._web.host} port {self._web.port}: "
-                f"{error.strerror or error}: change web.host or web.port, or stop what uses it"
-            ) from None
+
+def check_files(web: WebSettings) -> None:
+    """Check what a viewer needs before it can listen.
+
+    Raises
+    ------
+    AtlasError
+        It would be open to the network, or the certificate cannot be used.
+    """
+    if open_to_the_network(web):
+        raise AtlasError(
+            f"web.host: {web.host} can be reached from other machines: "
+            "set web.users or web.auth, or use the host 127.0.0.1"
+        )
+    if web.tls is None:
+        return
+    try:
+        # The password of a key that is encrypted would be asked for on a terminal.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(web.tls.certificate, web.tls.key, password="")
+    except OSError as error:  # ssl.SSLError is one of them
+        raise AtlasError(
+            f"web.tls: cannot use certificate and key: {error.strerror or error}"
+        ) from None
+
+
+def listen(web: WebSettings) -> socket.socket:
+    """Bind the viewer's port and listen.
+
+    Raises
+    ------
+    AtlasError
+        The port is in use, or the host is not an address of this machine.
+    """
+    try:
+        found = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = found[0]
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        raise AtlasError(
+            f"web: cannot listen on {web.host} port {web.port}: "
+            f"{error.strerror or error}: change web.host or web.port, or stop what uses it"
+        ) from None
 
 
 def run_web(config: Config, announce: Callable[[str], None], means: Means = NO_MEANS) -> None:

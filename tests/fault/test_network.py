@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
+from atlas_node.dimse.transport import complaints
 from tests.fault.destination import Destination
 from tests.fault.ledger import Ledger, Scanners, sample
 from tests.fault.nodes import NodeProcess, seeds
+from tests.fault.pacs import ct_object
 from tests.fault.wire import Cut, Fault, Wire
+from tests.peers import environment, program
 from tests.scanner import CT_IMAGE_STORAGE, AssociationEndedError, Scanner
 
 SIZE = 400_000
@@ -110,6 +114,25 @@ def test_connections_that_say_nothing_are_closed(tmp_path):
             assert sock.recv(1) == b""
             sock.close()
         assert_takes_associations(node, 5)
+
+
+def test_silent_connections_lock_no_scanner_out(tmp_path):
+    """Many more than there may be associations, from the scanner's own address."""
+    image = tmp_path / "image.dcm"
+    ct_object(1).save_as(image, enforce_file_format=True)
+    store = [program("storescu"), "-aec", "ATLAS", "127.0.0.1"]
+    with NodeProcess(tmp_path, {}) as node:
+        silent = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(200)]
+        for _ in range(5):
+            done = subprocess.run(
+                [*store, str(node.port), str(image)],
+                env=environment(), capture_output=True, text=True, timeout=20, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+        assert_takes_associations(node, 32)
+        assert node.said().count("closed to make room") <= 2 * complaints.MOST
+        for sock in silent:
+            sock.close()
 
 
 def test_an_association_over_the_limit_is_rejected_and_the_others_go_on(tmp_path):

@@ -7,8 +7,10 @@ connection.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
+import select
 import socket
 import ssl
 import sys
@@ -126,6 +128,10 @@ class AcceptedAssociation(Association):
     traffic : Traffic
     refusals : mapping of str to int
         The result of abstract syntaxes that are refused for a reason of their own.
+    is_placed : bool
+        Whether the server has given it one of its places.
+    is_turned_away : bool
+        Whether the server has closed the connection to make room.
     """
 
     def __init__(
@@ -144,6 +150,8 @@ class AcceptedAssociation(Association):
         self.inbox = Inbox(self.bell.set)
         self.is_waiting = False
         self.is_serving = False
+        self.is_placed = False
+        self.is_turned_away = False
         self._reports = 0
         self._counting = threading.Lock()
         self._connection = connection
@@ -159,6 +167,27 @@ class AcceptedAssociation(Association):
         self._reactor_checkpoint = cast(
             Any, Checkpoint(self, self.dimse_timeout or _PATIENCE, self.bell.set)
         )
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it counts among the associations that are open: granted, and not at its end."""
+        return self.is_placed and not self._kill
+
+    def has_unread(self) -> bool:
+        """Whether the peer has sent something that no thread of ours has come to read."""
+        try:
+            readable = select.poll()
+            readable.register(self._connection, select.POLLIN)
+            return bool(readable.poll(0))
+        except (OSError, ValueError):
+            return False
+
+    def turn_away(self) -> None:
+        """Close the connection, on which there is no association; any thread may call this."""
+        self.is_turned_away = True
+        with contextlib.suppress(OSError):
+            # That of an SSL socket would take TLS away from the thread that shakes hands.
+            socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
 
     def resting_for(self) -> float:
         """Return for how many seconds there has been neither a message nor an answer."""
@@ -222,12 +251,18 @@ class AcceptedAssociation(Association):
         try:
             if self._ssl_context is not None:
                 self._connection.settimeout(self.acse_timeout)
-                self._connection = self._ssl_context.wrap_socket(self._connection, server_side=True)
+                self._connection = over_tls = self._ssl_context.wrap_socket(
+                    self._connection, server_side=True, do_handshake_on_connect=False
+                )
+                # `turn_away` finds the socket that has been wrapped, or is seen here.
+                if not self.is_turned_away:
+                    over_tls.do_handshake()
             self.set_socket(AcceptedSocket(self, self._connection, silence))
         except OSError:
-            say_failed(self.requestor.address, f"failed: {sys.exception()}")
+            if not self.is_turned_away:
+                say_failed(self.requestor.address, f"failed: {sys.exception()}")
             return False
-        return True
+        return not self.is_turned_away
 
     def kill(self) -> None:
         """End both threads of the association; returns when that of the provider has ended."""

@@ -209,7 +209,7 @@ class Provider(DULServiceProvider):
         connection.unread(header)
         self._why = ""
         self._read_pdu_data()
-        if self.event_queue.queue[-1] != "Evt6":
+        if self.event_queue.queue[-1] != "Evt6" and not self._association.is_turned_away:
             why = self._why or _found(header)
             say_failed(self.assoc.requestor.address, f"broken off: {why}")
 

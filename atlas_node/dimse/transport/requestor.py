@@ -1,9 +1,9 @@
 """The side of pynetdicom's transport that asks for associations, and its take-over.
 
 pynetdicom connects, shakes hands and negotiates. An association for other messages than C-STORE
-and C-ECHO stays pynetdicom's (`peer.associate`), with a `Checkpoint` in the place of a flag that
-loses responses. For the data path its two threads are ended as soon as it is established, and
-the socket is `taken_over` by an `EstablishedAssociation`.
+and C-ECHO stays pynetdicom's (`peer.associate`), as a `ReportingAssociation` that loses no
+response. For the data path its two threads are ended as soon as it is established, and the socket
+is `taken_over` by an `EstablishedAssociation`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from typing import Any, Final, cast
 
@@ -116,8 +117,38 @@ def reason_of(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+class ReportingAssociation(Association):
+    """An association in which the peer may report at any moment (N-EVENT-REPORT).
+
+    pynetdicom serves each report in a thread of its own. Where that answers after the request for
+    release (PS3.8 9.2, Evt9 in Sta7) the reactor ends with its socket open; here a release waits
+    for the answer, and what is reported after it is ignored. The ``send_...`` methods rely on the
+    `Checkpoint` alone: such a thread takes back the flag that pynetdicom has them wait for.
+    """
+
+    _is_paused = cast(bool, property(lambda self: True, lambda self, value: None))
+    _reporting: Any
+
+    @classmethod
+    def adopt(cls, assoc: Any, patience: float) -> None:
+        """Make one of ours of an association of pynetdicom's whose threads have not begun."""
+        assoc.__class__ = cls
+        assoc._reporting = threading.RLock()
+        assoc._reactor_checkpoint = Checkpoint(assoc, patience)
+
+    def release(self) -> None:
+        """Release the association, when no report is being answered."""
+        with self._reporting:
+            super().release()
+
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        is_report = threading.current_thread() is not self
+        with self._reporting if is_report else contextlib.nullcontext():
+            super()._serve_request(msg, context_id)
+
+
 class RequestingEntity(ApplicationEntity):
-    """An application entity whose associations use `RequestingSocket` and `Checkpoint`.
+    """An application entity of `ReportingAssociation` that use `RequestingSocket`.
 
     One thread at a time asks it for an association.
     """
@@ -151,8 +182,7 @@ class RequestingEntity(ApplicationEntity):
         tls_args: tuple[ssl.SSLContext, str] | None,
     ) -> RequestingSocket:
         self._requested = assoc
-        patience = assoc.dimse_timeout or _PATIENCE
-        assoc._reactor_checkpoint = cast(Any, Checkpoint(assoc, patience))
+        ReportingAssociation.adopt(assoc, assoc.dimse_timeout or _PATIENCE)
         sock = RequestingSocket(assoc, address=address)
         sock.tls_args = tls_args
         return sock

@@ -3,7 +3,8 @@
 It takes connections from a socket that the supervisor has bound and all receivers share.
 pynetdicom's server of the same purpose copies every supported context for each association and
 looks for garbage at every turn; of it only what associations ask of their server is left. `scp`
-uses it.
+uses it. The rule: a connection counts as an association from `take_place` on, and until then it
+can be closed for another one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import socket
 import ssl
 import sys
+import threading
+from collections.abc import Callable
 from datetime import datetime
 from socketserver import TCPServer
 from typing import Any
@@ -19,6 +22,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.transport import AddressInformation, AssociationServer
 
 from atlas_node.dimse.transport.acceptor import AcceptedAssociation
+from atlas_node.dimse.transport.admission import one_to_close, room_in_whole
 from atlas_node.dimse.transport.complaints import say_failed
 from atlas_node.dimse.transport.services import Services
 
@@ -29,6 +33,8 @@ class SharedSocketServer(AssociationServer):
     Parameters
     ----------
     ae : ApplicationEntity
+        Its `maximum_associations` says how many may be open, and is out of the way from then on:
+        pynetdicom counts connections that say nothing, too.
     listener : socket.socket
         Bound, listening and non-blocking: a process that comes second just waits again.
     services : Services
@@ -36,6 +42,8 @@ class SharedSocketServer(AssociationServer):
     ssl_context : ssl.SSLContext or None
     evt_handlers : list
         As pynetdicom takes them, for everything else.
+    admits : callable
+        Whether an address may connect at all; says so itself when not.
     """
 
     socket: Any
@@ -48,9 +56,16 @@ class SharedSocketServer(AssociationServer):
         services: Services,
         ssl_context: ssl.SSLContext | None,
         evt_handlers: list[Any],
+        admits: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._listener = listener
         self._services = services
+        self._admits = admits
+        self._placing = threading.Lock()
+        self.most_associations = most = ae.maximum_associations
+        # Those that are closed to make room take a moment to end.
+        self._most_connections = 2 * (most + room_in_whole(most))
+        ae.maximum_associations = self._most_connections
         super().__init__(
             ae,
             listener.getsockname(),
@@ -92,16 +107,40 @@ class SharedSocketServer(AssociationServer):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection, address
 
-    def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Refuse a connection when far more are open than associations are allowed.
-
-        Those over the limit are told so in an A-ASSOCIATE-RJ; this is for a peer that opens
-        connections and says nothing.
-        """
-        most = 2 * self.ae.maximum_associations
-        if len(self.active_associations) < most:
+    def take_place(self, assoc: AcceptedAssociation) -> bool:
+        """Give an association that is requested one of the places; False when all are taken."""
+        with self._placing:
+            if sum(it.has_place for it in self.active_associations) >= self.most_associations:
+                return False
+            assoc.is_placed = True
             return True
-        say_failed(client_address[0], f"closed: {most} are open")
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Refuse a connection from where none is admitted, and make room for any other.
+
+        Associations over the limit are told so in an A-ASSOCIATE-RJ; this is for hosts that open
+        connections and ask for nothing.
+        """
+        address = client_address[0]
+        if not self._admits(address):
+            return False
+        open_ = self.active_associations
+        waiting = sorted(
+            (it for it in open_ if not (it.has_place or it.is_turned_away)),
+            key=lambda it: (it.has_unread(), it.traffic.since),
+        )
+        addresses = [it.requestor.address for it in waiting]
+        number = one_to_close(address, addresses, self.most_associations)
+        if number is not None:
+            waiting[number].turn_away()
+            count = addresses.count(addresses[number])
+            say_failed(
+                addresses[number],
+                f"closed to make room: one of {count} from there without an association",
+            )
+        if len(open_) < self._most_connections:
+            return True
+        say_failed(address, f"closed: {len(open_)} are open")
         return False
 
     def process_request(self, request: Any, client_address: Any) -> None:

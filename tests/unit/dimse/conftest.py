@@ -73,10 +73,11 @@ class RunningScp:
         self.listener.close()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def complaints_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection of an earlier test counts among those that failed."""
-    monkeypatch.setattr(complaints.say_failed.__self__, "_said", 0)
+    for counter in "_said", "_left_out":
+        monkeypatch.setattr(complaints.say_failed.__self__, counter, 0)
 
 
 @pytest.fixture

@@ -35,6 +35,30 @@ def test_a_peer_is_an_ae_title_at_an_address(calling_ae, address, services):
     assert AccessList(peers).services(calling_ae, address) == services
 
 
+@pytest.mark.parametrize(
+    ("address", "may"),
+    [
+        ("192.0.2.7", True),
+        ("::ffff:192.0.2.7", True),
+        ("198.51.100.200", True),
+        ("192.0.2.8", False),
+        ("2001:db8::1", False),
+    ],
+)
+def test_where_all_peers_have_addresses_others_may_not_even_connect(address, may):
+    peers = [
+        Peer(ae_title="CT1", address="192.0.2.7"),
+        Peer(ae_title="WARD", address="198.51.100.0/24", services={"echo"}),
+    ]
+    assert AccessList(peers).may_connect(address) is may
+
+
+def test_a_peer_without_an_address_may_connect_from_anywhere():
+    peers = [Peer(ae_title="CT1", address="192.0.2.7"), Peer(ae_title="ANYWHERE")]
+    assert AccessList(peers).may_connect("203.0.113.9")
+    assert AccessList([]).may_connect("203.0.113.9")
+
+
 def test_a_caller_that_two_entries_name_may_do_what_both_allow():
     peers = [Peer(ae_title="A", services={"echo"}), Peer(ae_title="A", services={"store"})]
     assert AccessList(peers).services("A", "192.0.2.1") == BOTH

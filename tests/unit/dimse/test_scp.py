@@ -14,9 +14,18 @@ from pynetdicom import AE
 
 from atlas_node.config import NodeSettings, Peer, Timeouts
 from atlas_node.dimse import listen
+from atlas_node.dimse.transport import complaints
 from atlas_node.errors import ConfigurationError, SpoolError, SpoolFullError
 from tests.fault.pacs import ct_object, encoded, store_status
-from tests.scanner import ABORT, CT_IMAGE_STORAGE, Scanner, c_store_rq, p_data, pdu
+from tests.scanner import (
+    ABORT,
+    CT_IMAGE_STORAGE,
+    AssociationEndedError,
+    Scanner,
+    c_store_rq,
+    p_data,
+    pdu,
+)
 
 VERIFICATION = "1.2.840.10008.1.1"
 A_ABORT = bytes.fromhex("07000000000400000000")
@@ -125,6 +134,18 @@ def test_a_stranger_is_rejected_with_one_line(run_scp, associate, caplog):
     assert "association from 'STRANGER' (127.0.0.1) rejected" in caplog.text
 
 
+def test_a_host_that_no_peer_is_at_is_closed_at_once_with_few_lines(run_scp, caplog):
+    running = run_scp([Peer(ae_title="CT1", address="192.0.2.7")])
+    for _ in range(30):
+        with socket.create_connection(("127.0.0.1", running.port), timeout=5) as sock:
+            assert sock.recv(1) == b""
+    said = [it.getMessage() for it in caplog.records]
+    assert said[0] == (
+        "connection from 127.0.0.1 closed: no peer in the configuration has this address"
+    )
+    assert len(said) == complaints.MOST
+
+
 def test_a_peer_that_may_only_echo_may_not_store(run_scp, associate, caplog):
     running = run_scp([Peer(ae_title="SCANNER", services={"echo"})])
     assert (
@@ -142,6 +163,75 @@ def test_associations_over_the_limit_are_rejected(run_scp, associate, caplog):
     third = associate(running.port, context)
     assert (first.is_established, second.is_established, third.is_rejected) == (True, True, True)
     assert "rejected: 2 are open (node.max_associations" in caplog.text
+
+
+def test_one_place_is_given_to_one_of_those_that_come_at_the_same_moment(run_scp):
+    running = run_scp(max_associations=1)
+    for _ in range(5):
+        scanners = [Scanner(running.port) for _ in range(4)]
+        outcomes = []
+
+        def ask(scanner, outcomes=outcomes):
+            try:
+                outcomes.append(scanner.associate())
+            except AssociationEndedError as error:
+                outcomes.append(error.args)
+
+        threads = [threading.Thread(target=ask, args=(it,)) for it in scanners]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(map(str, outcomes))[:3] == ["('rejected', 2, 3, 2)"] * 3
+        [open_] = [it for it in outcomes if isinstance(it, Scanner)]
+        open_.release()
+
+
+@pytest.fixture
+def silent():
+    """Open connections that say nothing, or no more than a little."""
+    opened = []
+
+    def open_(port, count, said=b""):
+        for _ in range(count):
+            opened.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+            opened[-1].sendall(said)
+        return opened[-count:]
+
+    yield open_
+    for sock in opened:
+        sock.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"\x01\0\0\0"], ids=["nothing", "half a header"])
+def test_connections_that_ask_for_nothing_take_no_place_of_an_association(
+    run_scp, silent, caplog, said
+):
+    running = run_scp(max_associations=20)
+    before = threading.active_count()
+    opened = silent(running.port, 60, said)
+    assert store_status(running.port, ct_object(1)).Status == 0x0000
+    # The oldest have made room; the youngest are waited for until their time is over.
+    assert opened[0].recv(1) == b""
+    assert threading.active_count() - before <= 2 * 21
+    with Scanner(running.port) as scanner:
+        assert scanner.store(CT_IMAGE_STORAGE, "1.2.4", b"data") == 0x0000
+    closed = [it.getMessage() for it in caplog.records]
+    assert len(closed) == complaints.MOST
+    assert closed[0] == (
+        "connection from 127.0.0.1 closed to make room: one of 20 from there without an association"
+    )
+
+
+def test_connections_that_ask_for_nothing_end_no_association(run_scp, silent):
+    running = run_scp(max_associations=20)
+    scanners = [Scanner(running.port).associate() for _ in range(20)]
+    silent(running.port, 40)
+    with pytest.raises(AssociationEndedError):
+        Scanner(running.port).associate()
+    for number, scanner in enumerate(scanners):
+        assert scanner.store(CT_IMAGE_STORAGE, f"1.2.{number}", b"data") == 0x0000
+        scanner.release()
 
 
 def cut_short(port, ds, how):
@@ -345,9 +435,7 @@ NOISE = [
 
 
 @pytest.mark.parametrize(("noise", "said"), NOISE)
-def test_noise_on_the_port_harms_nobody_and_is_one_line(
-    run_scp, complaints_anew, noise, said, caplog
-):
+def test_noise_on_the_port_harms_nobody_and_is_one_line(run_scp, noise, said, caplog):
     running = run_scp()
     with socket.create_connection(("127.0.0.1", running.port), timeout=5) as sock:
         sock.sendall(noise)

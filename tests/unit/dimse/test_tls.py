@@ -4,6 +4,12 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from atlas_node.config import Timeouts, Tls
 from atlas_node.dimse import Peer, echo
@@ -134,6 +140,18 @@ def test_a_listener_that_we_do_not_trust_is_not_called(run_scp, node, ours, thei
     assert echo(peer(running.port, Tls(verify_peer=False)), node) > 0
 
 
+def test_connections_that_never_shake_hands_keep_nobody_out(run_scp, node, ours, caplog):
+    running = run_scp(
+        tls=Tls(certificate=ours[0], key=ours[1], verify_peer=False), max_associations=2
+    )
+    silent = [socket.create_connection(("127.0.0.1", running.port), timeout=5) for _ in range(40)]
+    assert echo(peer(running.port, Tls(ca=ours[0])), node) > 0
+    assert silent[0].recv(1) == b""
+    for sock in silent:
+        sock.close()
+    assert all("to make room" in it.getMessage() for it in caplog.records)
+
+
 def test_plain_tcp_to_a_tls_listener_is_refused(run_scp, node, ours, caplog):
     running = run_scp(tls=Tls(certificate=ours[0], key=ours[1], verify_peer=False))
     with pytest.raises(PeerError):
@@ -146,6 +164,17 @@ def test_files_that_cannot_be_used_are_named(tmp_path, ours):
         server_context(Tls(certificate=missing, key=ours[1]))
     with pytest.raises(ConfigurationError, match=r"tls: cannot use .*nowhere\.crt"):
         client_context(Tls(ca=missing))
+
+
+def test_an_encrypted_key_is_refused_and_no_password_is_asked_for(tmp_path, ours):
+    encrypted = tmp_path / "encrypted.key"
+    encrypted.write_bytes(
+        load_pem_private_key(ours[1].read_bytes(), None).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+        )
+    )
+    with pytest.raises(ConfigurationError, match=r"encrypted\.key: .*; expected .*not encrypted"):
+        server_context(Tls(certificate=ours[0], key=encrypted))
 
 
 def test_objects_of_any_size_pass_over_tls_and_the_association_is_kept(run_scp, node, ours, theirs):

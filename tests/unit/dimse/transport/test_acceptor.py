@@ -22,6 +22,7 @@ from atlas_node.config import NodeSettings
 from atlas_node.dimse import listen
 from atlas_node.dimse.settings import application_entity
 from atlas_node.dimse.status import Answer
+from atlas_node.dimse.transport.acceptor import AcceptedAssociation
 from atlas_node.dimse.transport.server import SharedSocketServer
 from tests.fault.pacs import free_port
 from tests.scanner import (
@@ -294,6 +295,21 @@ def test_a_release_is_answered_and_both_threads_end(run):
         assert scanner.read_pdu()[0] == RELEASE_RP
     running.wait_until_all_have_ended()
     assert threading.active_count() == before
+
+
+def test_a_request_that_nobody_has_come_to_read_is_seen():
+    """When there are too many connections, such a one goes after those that are silent."""
+    ours, theirs = socket.socketpair()
+    ae = application_entity(NodeSettings(), "ATLAS")
+    assoc = AcceptedAssociation(ae, ours, Echoes(), None)
+    assert not assoc.has_unread()
+    theirs.sendall(b"\x01")
+    assert assoc.has_unread()
+    assoc.turn_away()
+    assert theirs.recv(1) == b""
+    for opened in ours, theirs, assoc.bell:
+        opened.close()
+    assert not assoc.has_unread()
 
 
 @pytest.mark.parametrize("end", ["abort", "close", "reset"])

@@ -99,6 +99,7 @@ PARTS = {
         (transport.AssociationSocket.connect, "aeeeae413bd339dc"),
         (association.Association.request, "928cd0e3013c9ab9"),
         (association.Association.release, "c7d713502b77d702"),
+        (association.Association._serve_request, "2f24c1759cdf6c8c"),
         (acse.ACSE._negotiate_as_requestor, "507959152c5896c6"),
         (ae.ApplicationEntity.associate, "dbc8cf47090386b2"),
         (ae.ApplicationEntity._create_socket, "f56bca8888e1ce9f"),

@@ -3,10 +3,19 @@ import threading
 import time
 
 import pytest
+from pynetdicom import evt
 from pynetdicom.presentation import build_context
 
 from atlas_node.dimse.peer import Caller, NoContextError, Peer
 from atlas_node.dimse.transport.requestor import taken_over
+from tests.commitment import (
+    PUSH_MODEL,
+    Archive,
+    information,
+    references,
+    request,
+    wait_until,
+)
 from tests.fault.pacs import VERIFICATION, Pacs
 
 
@@ -68,3 +77,26 @@ def test_a_peer_that_takes_no_context_says_which_it_rejects(caller, pacs):
     with pytest.raises(NoContextError, match="accepts no presentation context") as raised:
         caller.associate([build_context(VERIFICATION, "1.2.840.10008.1.2.4.50")])
     assert [it.result for it in raised.value.rejected] == [4]
+
+
+def test_a_release_waits_for_a_report_that_is_being_answered(node):
+    reporting = threading.Event()
+
+    def slowly(event):
+        reporting.set()
+        time.sleep(0.3)
+        return 0x0000, None
+
+    with Archive() as archive:
+        asked = information("1.2.3", references(1))
+        caller = Caller(Peer("pacs", "PACS", "127.0.0.1", archive.port, "ATLAS"), node)
+        assoc = caller.associate(
+            [build_context(PUSH_MODEL)], evt_handlers=[(evt.EVT_N_EVENT_REPORT, slowly)]
+        )
+        assert request(assoc, asked) == 0x0000
+        assert reporting.wait(5)
+        assoc.release()
+        wait_until(lambda: archive.answers, 5)
+    assert assoc.is_released
+    assert archive.answers == [0x0000]
+    assert not assoc.dul.is_alive()
