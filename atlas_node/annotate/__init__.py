@@ -2,5 +2,6 @@
 
 from atlas_node.annotate.engine import Annotation, Annotator
 from atlas_node.annotate.facts import Fact, record_of, value_of
+from atlas_node.annotate.identity import LAST_GROUP, identify
 
-__all__ = ["Annotation", "Annotator", "Fact", "record_of", "value_of"]
+__all__ = ["LAST_GROUP", "Annotation", "Annotator", "Fact", "identify", "record_of", "value_of"]

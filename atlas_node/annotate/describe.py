@@ -24,12 +24,22 @@ from atlas_node.errors import MalformedStreamError
 from atlas_node.model import ElementStatus
 
 _DELIMITATION_SIZE: Final = 8
+_LENGTH_SIZE: Final = 4
 _MAX_NAME: Final = 256
 _FORMAT: Final = {"US": "H", "UL": "I"}
 
 
-def describe(walk: Walk, findings: list[Found]) -> list[Edit]:
-    """Return the edits of `walk` with those that describe what `findings` say was decoded.
+def describe(walk: Walk, edits: list[Edit], size: int) -> list[Edit]:
+    """Return the edits of a data set with those that describe what was decoded in it.
+
+    Parameters
+    ----------
+    walk : Walk
+        Says what was decoded, and where in the data set descriptions belong.
+    edits : list of Edit
+        Those there are already.
+    size : int
+        Bytes of the data set.
 
     Raises
     ------
@@ -37,28 +47,33 @@ def describe(walk: Walk, findings: list[Found]) -> list[Edit]:
         When a sequence that is there already would become too long for its length.
     """
     encoder = _Encoder(walk.order)
-    definitions = b"".join(_definitions(findings, encoder))
+    definitions = b"".join(_definitions(walk.findings, encoder))
     if not definitions:
-        return walk.edits
-    edits = _Edits(walk, encoder)
-    edits.add_items(DEFINITIONS, definitions)
-    edits.add_items(CONTRIBUTIONS, _contribution(encoder))
-    return edits.in_order()
+        return edits
+    described = _Edits(walk, encoder, edits, size)
+    described.add_items(DEFINITIONS, definitions)
+    described.add_items(CONTRIBUTIONS, _contribution(encoder))
+    return described.in_order()
 
 
 class _Edits:
-    """The edits of a walk by the place where they begin, so that lengths can still grow."""
+    """The edits of a data set, in which lengths can still grow."""
 
-    def __init__(self, walk: Walk, encoder: _Encoder) -> None:
+    def __init__(self, walk: Walk, encoder: _Encoder, edits: list[Edit], size: int) -> None:
         self._walk = walk
         self._encoder = encoder
-        self._edits = {edit[0]: edit for edit in walk.edits}
+        self._size = size
+        self._edits = list(edits)
+        self._lengths = {
+            start: number
+            for number, (start, stop, _) in enumerate(edits)
+            if stop - start == _LENGTH_SIZE
+        }
         self._inserted: dict[int, list[bytes]] = {}
 
     def add_items(self, tag: int, items: bytes) -> None:
         """Add items to the end of a sequence of the object itself, or add the sequence."""
-        place = self._walk.places.get(tag, Place(None, len(self._walk.view)))
-        group = tag >> 16
+        place = self._walk.places.get(tag, Place(None, self._size))
         if place.header is None:
             items = self._encoder.element(tag, "SQ", items)
             position = place.stop
@@ -66,30 +81,30 @@ class _Edits:
             position = place.stop - _DELIMITATION_SIZE
         else:
             position = place.stop
-            self._grow(place.header.position + 8, len(items))
+            self._grow(place.header.position + 8, place.header.length, len(items))
         self._inserted.setdefault(position, []).append(items)
-        if group in self._walk.group_lengths:
-            self._grow(self._walk.group_lengths[group], len(items))
+        if tag >> 16 in self._walk.group_lengths:
+            start, length = self._walk.group_lengths[tag >> 16]
+            if 0 <= position - start - _LENGTH_SIZE <= length:
+                self._grow(start, length, len(items))
 
-    def _grow(self, start: int, growth: int) -> None:
+    def _grow(self, start: int, length: int, growth: int) -> None:
+        """Let the length field at `start`, which said `length`, say more than it does by now."""
         fields = self._walk.order.length
-        edit = self._edits.get(start)
-        if edit is not None:
-            length = fields.unpack(edit[2])[0]
-        else:
-            length = fields.unpack_from(self._walk.view, start)[0]
-        if length + growth > MAX_LENGTH:
-            raise MalformedStreamError(
-                f"a length of {length + growth} bytes cannot be written", start
-            )
-        self._edits[start] = (start, start + 4, fields.pack(length + growth))
+        number = self._lengths.setdefault(start, len(self._edits))
+        if number < len(self._edits):
+            length = fields.unpack(self._edits[number][2])[0]
+        length += growth
+        if length > MAX_LENGTH:
+            raise MalformedStreamError(f"a length of {length} bytes cannot be written", start)
+        self._edits[number : number + 1] = [(start, start + _LENGTH_SIZE, fields.pack(length))]
 
     def in_order(self) -> list[Edit]:
         inserted = [
             (position, position, b"".join(items)) for position, items in self._inserted.items()
         ]
         # What is inserted stands before what is changed at the same place.
-        return sorted([*inserted, *self._edits.values()], key=lambda edit: edit[:2])
+        return sorted([*inserted, *self._edits], key=lambda edit: edit[:2])
 
 
 class _Encoder:

@@ -7,15 +7,17 @@ cannot read an object to its end the object comes back unchanged with the reason
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from typing import Final
 
 from atlas_dictionary import Dictionary
-from atlas_node.annotate.charset import decode_text
 from atlas_node.annotate.describe import describe
 from atlas_node.annotate.explicit import walk_data_set, walk_items
 from atlas_node.annotate.facts import MAX_VALUE, Fact, record_of
+from atlas_node.annotate.identity import identify, identity_of
 from atlas_node.annotate.implicit import Output, reencode_data_set
 from atlas_node.annotate.scope import Blocks, Scope
 from atlas_node.annotate.walk import Found, Walk
@@ -23,7 +25,7 @@ from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.deflate import deflated, inflated
 from atlas_node.encoding.header import BIG_ENDIAN
 from atlas_node.encoding.implicit import without_vrs
-from atlas_node.encoding.pieces import Piece, splice
+from atlas_node.encoding.pieces import Piece, PiecedStream, splice
 from atlas_node.encoding.transfer_syntax import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -36,6 +38,10 @@ Buffer = bytes | bytearray | memoryview
 
 _CONVERTIBLE: Final = {EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN}
 _SIGNED: Final = "the object carries a digital signature or MAC, which a change would break"
+
+_INFLATING: Final = threading.Lock()
+"""Held while an inflated object is in memory: one at a time in a process, because a few bytes from
+the network can stand for `MAX_INFLATED`."""
 
 
 class Annotation:
@@ -73,13 +79,15 @@ class Annotation:
         self.error = error
         self._noted = walk.identity
         self._root = root
+        self._facts_again: Callable[[], list[Fact]] | None = None
 
     @cached_property
     def identity(self) -> Identity:
         """What the object says of itself."""
-        return _identity(self._noted, self._root)
+        blocks = self._root.reserved.blocks.values()
+        return identity_of(self._noted, self._root.encodings, (block.creator for block in blocks))
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """Number of private elements, and of those of each status."""
         by_status = Counter([outcome.status for _, outcome, _, _ in self._found])
@@ -98,6 +106,8 @@ class Annotation:
         Facts are hashable, and cheaper than records by far: no value is decoded. Equal facts have
         equal records, which `record_of` makes.
         """
+        if self._facts_again is not None:
+            return self._facts_again()
         view, big_endian = self._view, self._big_endian
         facts: list[Fact] = []
         around: Scope | None = None
@@ -116,6 +126,17 @@ class Annotation:
     def elements(self) -> tuple[ElementRecord, ...]:
         """Return a record of every private element, in the order of the stream."""
         return tuple(map(record_of, self.facts()))
+
+    def let_go(self, facts_again: Callable[[], list[Fact]]) -> None:
+        """Let go of the data set that was walked and of all that was found in it.
+
+        `facts_again` makes the facts when they are asked for.
+        """
+        _ = self.identity, self.counts
+        if self._found:
+            self._facts_again = facts_again
+        self._view = memoryview(b"")
+        self._found = []
 
 
 class Annotator:
@@ -163,8 +184,28 @@ class Annotator:
             deliver_as = None
         if deliver_as and {deliver_as, transfer_syntax_uid} != _CONVERTIBLE:
             raise ValueError(f"{transfer_syntax_uid} cannot be delivered as {deliver_as}")
-        syntax = transfer_syntax(transfer_syntax_uid)
         received = memoryview(data)
+        if not transfer_syntax(transfer_syntax_uid).deflated:
+            return self._annotate(received, transfer_syntax_uid, policy, deliver_as)
+
+        def facts() -> list[Fact]:
+            with _INFLATING:
+                return self._annotate(received, transfer_syntax_uid, policy).facts()
+
+        with _INFLATING:
+            annotation = self._annotate(received, transfer_syntax_uid, policy)
+            annotation.let_go(facts)
+        return annotation
+
+    def _annotate(
+        self,
+        received: memoryview,
+        transfer_syntax_uid: str,
+        policy: Policy,
+        deliver_as: str | None = None,
+    ) -> Annotation:
+        """Do the work of `annotate`; for a deflated data set the caller holds `_INFLATING`."""
+        syntax = transfer_syntax(transfer_syntax_uid)
         walk = Walk(received, self._blocks, self._inherit, walk_items)
         walk.describing = policy is Policy.DESCRIBE
         root = Scope(walk.none_reserved)
@@ -178,9 +219,12 @@ class Annotator:
             else:
                 pieces = self._read_explicit(walk, root, policy, deliver_as)
         except MalformedStreamError as error:
-            return Annotation(
+            annotation = Annotation(
                 walk, root, [received], [], transfer_syntax_uid, changed=False, error=str(error)
             )
+            if syntax.deflated and walk.view is received:
+                annotation.identity = identify(received, transfer_syntax_uid)
+            return annotation
         findings = walk.findings
         if walk.signed:
             findings = [_held_back(found) for found in findings]
@@ -201,10 +245,10 @@ class Annotator:
         if walk.signed or policy is Policy.OBSERVE:
             edits = []
         elif policy is Policy.DESCRIBE and edits:
-            edits = describe(walk, walk.findings)
+            edits = describe(walk, edits, len(walk.view))
         pieces = splice(walk.view, edits, 0, len(walk.view)) if edits else []
         if deliver_as is not None:
-            pieces = without_vrs(b"".join(pieces) if pieces else walk.view)
+            pieces = without_vrs(pieces or [walk.view])
         return pieces
 
     def _read_implicit(
@@ -218,17 +262,7 @@ class Annotator:
         pieces = out.finish()
         if policy is not Policy.DESCRIBE:
             return pieces
-        # Where descriptions belong is seen by a second walk, over what the first has written.
-        view = memoryview(b"".join(pieces))
-        written = Walk(view, self._blocks, self._inherit, walk_items, describing=True)
-        walk_data_set(written, Scope(written.none_reserved), 0, len(written.view))
-        written.edits.clear()
-        edits = describe(written, walk.findings)
-        return splice(written.view, edits, 0, len(written.view))
-
-    def identify(self, data: Buffer, transfer_syntax_uid: str) -> Identity:
-        """Return what an object says of itself, as far as its bytes can be read."""
-        return self.annotate(data, transfer_syntax_uid, Policy.OBSERVE).identity
+        return PiecedStream(pieces).edited(describe(walk, [], out.size))
 
 
 def _held_back(found: Found) -> Found:
@@ -237,24 +271,3 @@ def _held_back(found: Found) -> Found:
         return found
     refused = outcome._replace(vr="UN", status=ElementStatus.REFUSED.value, reason=_SIGNED)
     return scope, refused, start, stop
-
-
-def _identity(noted: dict[int, bytes], root: Scope) -> Identity:
-    def text(tag: int) -> str:
-        raw = noted.get(tag, b"")
-        decoded = decode_text(raw, root.encodings)
-        return (raw.decode("latin-1") if decoded is None else decoded).strip("\0 ")
-
-    creators = dict.fromkeys(block.creator for block in root.reserved.blocks.values())
-    return Identity(
-        sop_class_uid=text(0x00080016),
-        sop_instance_uid=text(0x00080018),
-        study_instance_uid=text(0x0020000D),
-        series_instance_uid=text(0x0020000E),
-        patient_id=text(0x00100020),
-        modality=text(0x00080060),
-        manufacturer=text(0x00080070),
-        model=text(0x00081090),
-        software_versions=text(0x00181020),
-        private_creators=tuple(creators),
-    )

@@ -35,7 +35,6 @@ from atlas_node.annotate.walk import (
     Header,
     Mark,
     Meaning,
-    Place,
     Walk,
     check_depth,
     item_length,
@@ -252,7 +251,7 @@ class _GroupLength:
         if growth:
             walk.resize(self._mark.edits, self._start, self._value + growth)
         if self._scope.parent is None:
-            walk.group_lengths[self._tag_group] = self._start
+            walk.group_lengths[self._tag_group] = self._start, self._value
 
 
 def _element(walk: Walk, scope: Scope, header: Header, end: int) -> int:
@@ -266,7 +265,7 @@ def _element(walk: Walk, scope: Scope, header: Header, end: int) -> int:
         position = _content(walk, scope, header, end)
         if tag in DESCRIPTIONS:
             if header.vr == b"SQ" and scope.parent is None:
-                walk.places[tag] = Place(header, position)
+                walk.place(header, position)
         elif header.vr == b"SQ" and tag not in NOTABLE:
             _remember(walk, walk.blocks.standard, header, Known(ITEMS))
         return position
@@ -490,7 +489,7 @@ def _settle(
         if choice.vr != "UN":
             _replace_header(walk, header, choice.vr)
     elif content is not None:
-        walk.edit(header.position, stop, b"".join(content.finish()))
+        walk.replace(header.position, stop, content.finish())
     else:
         growth = walk.growth - mark.growth
         walk.overwrite(mark.edits, header.position + 4, b"SQ")

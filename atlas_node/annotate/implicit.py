@@ -17,6 +17,7 @@ from atlas_node.annotate.known import CREATOR, WRITE, Known
 from atlas_node.annotate.scope import Reserved, Scope
 from atlas_node.annotate.walk import (
     CHECKED,
+    DESCRIPTIONS,
     NOTABLE,
     Header,
     Meaning,
@@ -45,6 +46,8 @@ _START: Final = struct.Struct("<4sI")
 """Tag and length."""
 
 _TAG: Final = struct.Struct("<HH")
+_SEQUENCE_HEADER: Final = 12
+"""Bytes of the header of SQ (PS3.5 7.1.2)."""
 
 
 def reencode_data_set(  # noqa: PLR0912, PLR0915 - one loop, as in `explicit`
@@ -63,8 +66,9 @@ def reencode_data_set(  # noqa: PLR0912, PLR0915 - one loop, as in `explicit`
     view, findings, unpack = walk.view, walk.findings, _START.unpack_from
     # As in `explicit`: what is not known, or not sure, goes the long way, which comes to the same.
     quick = walk.order is LITTLE_ENDIAN
-    standard = walk.blocks.standard.implicit if quick else {}
-    known_of = scope.reserved.implicit if quick else {}
+    waiting = walk.describing and scope.parent is None
+    standard = walk.blocks.standard.implicit if quick and not waiting else {}
+    known_of = scope.reserved.implicit if quick and not waiting else {}
     group_length: _GroupLength | None = None
     joined = out.joined
     last = end - 8
@@ -120,15 +124,19 @@ def reencode_data_set(  # noqa: PLR0912, PLR0915 - one loop, as in `explicit`
             if delimited and element == ITEM_DELIMITATION_TAG[1]:
                 return start
             raise MalformedStreamError(f"expected a data element, found {header}", position)
+        if waiting:
+            walk.pass_by(group << 16 | element, out.size)
         if element == 0 and length == 4:
             position = value_end(header, end)
-            group_length = _GroupLength(walk, out, header)
+            group_length = _GroupLength(walk, scope, out, header)
         elif group & 1 and element:
             position = _private(walk, scope, out, header, end)
         else:
             position = _standard(walk, scope, out, header, end)
         joined = out.joined
-        if quick:
+        waiting = waiting and len(walk.places) < len(DESCRIPTIONS)
+        if quick and not waiting:
+            standard = walk.blocks.standard.implicit
             known_of = scope.reserved.implicit
     if delimited:
         raise MalformedStreamError("an item of undefined length has no delimitation", end)
@@ -264,9 +272,9 @@ class Output(Pieces):
 class _GroupLength:
     """The group length element (PS3.5 7.2) of the group being written, kept true."""
 
-    __slots__ = ("_begin", "_group", "_order", "_place", "_stop")
+    __slots__ = ("_begin", "_group", "_place", "_scope", "_stop", "_walk")
 
-    def __init__(self, walk: Walk, out: Output, header: Header) -> None:
+    def __init__(self, walk: Walk, scope: Scope, out: Output, header: Header) -> None:
         value = LITTLE_ENDIAN.length.unpack_from(walk.view, header.start)[0]
         out.header(header, "UL", 4)
         out.number(value)
@@ -275,7 +283,8 @@ class _GroupLength:
         self._begin = out.size
         self._stop = header.start + 4 + value
         self._group = header.group
-        self._order = walk.order
+        self._scope = scope
+        self._walk = walk
 
     def ends_before(self, tag: bytes) -> bool:
         """Whether an element `tag` is of another group."""
@@ -283,8 +292,12 @@ class _GroupLength:
 
     def close(self, out: Output, position: int) -> None:
         """Make the group length true, whose group was read up to `position`."""
-        if position == self._stop:
-            out.overwrite(self._place, self._order.length.pack(out.size - self._begin))
+        if position != self._stop:
+            return
+        walk, value = self._walk, out.size - self._begin
+        out.overwrite(self._place, walk.order.length.pack(value))
+        if self._scope.parent is None:
+            walk.group_lengths[self._group] = self._begin - 4, value
 
 
 def _certain(vr: str, scope: Scope) -> str:
@@ -309,9 +322,9 @@ def _standard(walk: Walk, scope: Scope, out: Output, header: Header, end: int) -
     if vr == "SQ":
         if tag in NOTABLE:
             walk.notable(scope, tag, header.start, header.start)
-        mark, place = walk.mark(), out.place()
+        mark, place, begin = walk.mark(), out.place(), out.size
         try:
-            return reencode_sequence(walk, scope, header, out, end)
+            stop = reencode_sequence(walk, scope, header, out, end)
         except MalformedStreamError:
             if header.undefined or header.start + header.length > end:
                 raise
@@ -319,6 +332,13 @@ def _standard(walk: Walk, scope: Scope, out: Output, header: Header, end: int) -
             walk.take_back(mark)
             out.cut(place)
             vr = "UN"
+        else:
+            if tag in DESCRIPTIONS and scope.parent is None:
+                size = UNDEFINED_LENGTH if header.undefined else out.size - begin - _SEQUENCE_HEADER
+                start = begin + _SEQUENCE_HEADER
+                written = Header(begin, start, header.group, header.element, b"SQ", size)
+                walk.place(written, out.size)
+            return stop
     if header.undefined:
         mark = walk.mark()
         stop = reencode_items(walk, scope, header, Output(walk.order), end)

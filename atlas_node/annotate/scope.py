@@ -14,6 +14,7 @@ from atlas_dictionary import Block as DictionaryBlock
 from atlas_dictionary import Dictionary
 from atlas_node.annotate.charset import DEFAULT_REPERTOIRE, Encodings, encodings_of
 from atlas_node.annotate.definition import Definition, define
+from atlas_node.annotate.identity import creator_text
 from atlas_node.annotate.known import Known
 
 _T = TypeVar("_T")
@@ -125,7 +126,7 @@ class Blocks:
             if self._remembered >= _MAX_REMEMBERED:
                 self._forget()
             self._remembered += 1
-            text = creator.decode("utf-8", "replace").strip("\0 ")
+            text = creator_text(creator)
             block = self._blocks[key] = Block(text, self._dictionary.block(text, group))
         return block
 

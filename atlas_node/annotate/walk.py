@@ -14,6 +14,12 @@ from typing import Final, NamedTuple
 from atlas_node.annotate import in_band
 from atlas_node.annotate.choice import choose, undefined_length_misfit
 from atlas_node.annotate.definition import Choice, Definition, Equipment
+from atlas_node.annotate.identity import (
+    IDENTITY,
+    MAX_CREATOR_LENGTH,
+    MAX_IDENTITY_LENGTH,
+    SPECIFIC_CHARACTER_SET,
+)
 from atlas_node.annotate.known import Outcome, outcome
 from atlas_node.annotate.scope import Block, Blocks, Reserved, Scope, nothing_reserved
 from atlas_node.annotate.verify import misfit
@@ -24,7 +30,7 @@ from atlas_node.encoding.header import (
     ByteOrder,
     tag_text,
 )
-from atlas_node.encoding.pieces import Edit
+from atlas_node.encoding.pieces import Edit, Piece
 from atlas_node.encoding.vr import MAX_LENGTH, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
 
@@ -45,24 +51,12 @@ CONTRIBUTIONS: Final = 0x0018A001
 
 DESCRIPTIONS: Final = (DEFINITIONS, CONTRIBUTIONS)
 
-SPECIFIC_CHARACTER_SET: Final = 0x00080005
 SIGNATURES: Final = frozenset({0xFFFAFFFA, 0x4FFE0001})
-IDENTITY: Final = frozenset(
-    (
-        0x00080016, 0x00080018, 0x00080060, 0x00080070, 0x00081090,
-        0x00100020, 0x00181020, 0x0020000D, 0x0020000E,
-    )
-)  # fmt: skip
 PIXEL_REPRESENTATION: Final = 0x00280103
 NOTABLE: Final = (
     IDENTITY | SIGNATURES | in_band.TAGS | {SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION}
 )
 """Standard elements that `Walk.notable` looks at."""
-
-_MAX_IDENTITY_LENGTH: Final = 1024
-
-_MAX_CREATOR_LENGTH: Final = 256
-"""Bytes of a private creator: LO has 64 characters; what is longer is not to be remembered."""
 
 
 class Header(NamedTuple):
@@ -143,9 +137,10 @@ class Walk:
     identity : dict of int to bytes
         Values of the standard elements by which objects are told apart, by tag.
     places : dict of int to Place
-        Where `DEFINITIONS` and `CONTRIBUTIONS` stand in the object itself; absent: at its end.
-    group_lengths : dict of int to int
-        Offsets of the values of those group lengths in the object itself that are true.
+        Where `DEFINITIONS` and `CONTRIBUTIONS` stand in the object itself; absent: at its end. An
+        object in implicit VR has this and the next in what is written of it.
+    group_lengths : dict of int to two of int
+        Of those group lengths in the object itself that are true: offset of the value, and value.
     none_reserved : Reserved
         Where every item begins: once an object defines elements of its own, a tree of its own.
     own : InBandDefinitions or None
@@ -171,7 +166,7 @@ class Walk:
     findings: list[Found] = field(default_factory=list)
     identity: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
-    group_lengths: dict[int, int] = field(default_factory=dict)
+    group_lengths: dict[int, tuple[int, int]] = field(default_factory=dict)
     none_reserved: Reserved = field(init=False)
     own: in_band.InBandDefinitions | None = None
     signed: bool = False
@@ -187,10 +182,17 @@ class Walk:
         parts = (self.identity.get(tag, b"") for tag in (0x00080070, 0x00081090, 0x00181020))
         return Equipment(*(part.decode("latin-1").strip("\0 ") for part in parts))
 
-    def edit(self, start: int, stop: int, replacement: bytes) -> None:
+    def edit(self, start: int, stop: int, replacement: Piece) -> None:
         """Note that the bytes from `start` to `stop` give way to `replacement`."""
         self.edits.append((start, stop, replacement))
         self.growth += len(replacement) - stop + start
+
+    def replace(self, start: int, stop: int, pieces: list[Piece]) -> None:
+        """Do as `edit` does, with a replacement in pieces."""
+        *before, last = pieces
+        for piece in before:
+            self.edit(start, start, piece)
+        self.edit(start, stop, last)
 
     def overwrite(self, index: int, start: int, replacement: bytes) -> None:
         """Note that as many bytes at `start`, before the edits since `index`, are others."""
@@ -287,7 +289,7 @@ class Walk:
     def creator(self, scope: Scope, header: Header, stop: int) -> bool:
         """Take note of a private creator; whether it can be written as LO (PS3.5 7.8.1)."""
         value = self.view[header.start : stop]
-        if len(value) > _MAX_CREATOR_LENGTH:
+        if len(value) > MAX_CREATOR_LENGTH:
             return False
         creator = value.tobytes().strip(b"\0 ")
         if not creator:
@@ -312,6 +314,10 @@ class Walk:
             if tag > wanted and wanted not in self.places:
                 self.places[wanted] = Place(None, position)
 
+    def place(self, header: Header, stop: int) -> None:
+        """Note where the object itself has one of `DESCRIPTIONS`; it ends at `stop`."""
+        self.places[header.group << 16 | header.element] = Place(header, stop)
+
     def notable(self, scope: Scope, tag: int, start: int, stop: int) -> None:
         """Look at a standard element that says something of the whole object or data set."""
         self.noted += 1
@@ -330,7 +336,7 @@ class Walk:
                 self.own = in_band.InBandDefinitions(self.order)
             self.own.note(scope, tag, self.view[start:stop])
         elif scope.parent is None and tag in IDENTITY:
-            stop = min(stop, start + _MAX_IDENTITY_LENGTH)
+            stop = min(stop, start + MAX_IDENTITY_LENGTH)
             self.identity[tag] = self.view[start:stop].tobytes()
 
 

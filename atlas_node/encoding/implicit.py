@@ -7,6 +7,7 @@ retired) go too, because their groups change in size. What stands in `UN` is in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from atlas_node.encoding.header import (
@@ -17,28 +18,40 @@ from atlas_node.encoding.header import (
     item_header,
     tag_text,
 )
-from atlas_node.encoding.pieces import Piece, Pieces
+from atlas_node.encoding.pieces import Piece, PiecedStream, Pieces
 from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
 
 _MAX_DEPTH: Final = 64
 
+_read_element, _read_length = LITTLE_ENDIAN.element.unpack_from, LITTLE_ENDIAN.length.unpack_from
+_read_item, _write_item = LITTLE_ENDIAN.item.unpack_from, LITTLE_ENDIAN.item.pack
 
-def without_vrs(data: bytes | memoryview) -> list[Piece]:
-    """Return the data set `data` in implicit VR little endian, in pieces.
+_MAX_EMPTY_ITEMS: Final = 8
+"""So many are stepped over to find an item that says how it is encoded."""
+
+
+def without_vrs(data_set: Sequence[Piece]) -> list[Piece]:
+    """Return a data set in implicit VR little endian, in pieces; long values are views of it.
+
+    Parameters
+    ----------
+    data_set : sequence of bytes or memoryview
+        Its pieces, none empty. No value may begin in one and end in another, but that of a
+        sequence.
 
     Raises
     ------
     MalformedStreamError
-        When `data` is no data set in explicit VR little endian, or cannot be written in implicit
-        VR.
+        When it is no data set in explicit VR little endian, or cannot be written in implicit VR.
     """
-    pieces, _ = _data_set(memoryview(data), 0, len(data), False, 0)
+    stream = PiecedStream(data_set)
+    pieces, _ = _data_set(stream, 0, stream.size, False, 0)
     return pieces.finish()
 
 
 def _data_set(
-    view: memoryview, position: int, end: int, delimited: bool, depth: int
+    stream: PiecedStream, position: int, end: int, delimited: bool, depth: int
 ) -> tuple[Pieces, int]:
     """Return one data set in implicit VR and the offset behind it."""
     if depth > _MAX_DEPTH:
@@ -47,27 +60,30 @@ def _data_set(
     while position < end:
         if end - position < 8:
             raise MalformedStreamError(f"{end - position} bytes are no data element", position)
-        group, element, vr, length = LITTLE_ENDIAN.element.unpack_from(view, position)
+        group, element, vr, length = _read_element(*stream.at(position, 8))
         start = position + 8
         if (group, element) == ITEM_DELIMITATION_TAG and delimited:
             return pieces, start
         if vr not in SHORT_FORM:
             if vr not in LONG_FORM or end - position < 12:
                 raise MalformedStreamError(f"{tag_text(group, element)} has no VR", position)
-            length = LITTLE_ENDIAN.length.unpack_from(view, start)[0]
+            length = _read_length(*stream.at(start, 4))[0]
             start += 4
         content: list[Piece]
         if vr == b"SQ":
-            items, position = _items(view, start, end, length, depth)
+            items, position = _items(stream, start, end, length, depth)
             content = items.finish()
             length = UNDEFINED_LENGTH if length == UNDEFINED_LENGTH else items.size
         elif vr == b"UN" and length == UNDEFINED_LENGTH:
-            if explicit_inside(view, start, end):
-                items, position = _items(view, start, end, length, depth)
+            view, begin = stream.at(start, 0)
+            last = min(len(view), begin + end - start)
+            if explicit_inside(view, begin, last):
+                items, position = _items(stream, start, end, length, depth)
                 content = items.finish()
             else:
-                position = _end_of_items(view, start, end, depth + 1)
-                content = [view[start:position]]
+                stop = _end_of_items(view, begin, last, depth + 1)
+                content = [view[begin:stop]]
+                position = start + stop - begin
         elif length == UNDEFINED_LENGTH:
             what = f"{tag_text(group, element)} {vr.decode()} of undefined length"
             raise MalformedStreamError(f"{what} cannot be written in implicit VR", position)
@@ -75,9 +91,9 @@ def _data_set(
             position = start + length
             if position > end:
                 raise MalformedStreamError(f"{tag_text(group, element)} is cut short", start)
-            content = [view[start:position]]
+            content = stream.between(start, position)
         if element:
-            pieces.add(LITTLE_ENDIAN.item.pack(group, element, length))
+            pieces.joined += _write_item(group, element, length)
             pieces.extend(content)
     if delimited:
         raise MalformedStreamError("an item of undefined length has no delimitation", end)
@@ -85,7 +101,7 @@ def _data_set(
 
 
 def _items(
-    view: memoryview, position: int, end: int, length: int, depth: int
+    stream: PiecedStream, position: int, end: int, length: int, depth: int
 ) -> tuple[Pieces, int]:
     """Return the items of a sequence in implicit VR and the offset behind it."""
     delimited = length == UNDEFINED_LENGTH
@@ -97,19 +113,19 @@ def _items(
     while position < end:
         if end - position < 8:
             raise MalformedStreamError(f"{end - position} bytes are no item", position)
-        group, element, item = LITTLE_ENDIAN.item.unpack_from(view, position)
+        group, element, item = _read_item(*stream.at(position, 8))
         start = position + 8
         if (group, element) == SEQUENCE_DELIMITATION_TAG and delimited:
-            pieces.add(view[position:start])
+            pieces.extend(stream.between(position, start))
             return pieces, start
         if (group, element) != ITEM_TAG or (item != UNDEFINED_LENGTH and start + item > end):
             raise MalformedStreamError("expected an item of a sequence", position)
         if item == UNDEFINED_LENGTH:
-            inside, position = _data_set(view, start, end, True, depth + 1)
+            inside, position = _data_set(stream, start, end, True, depth + 1)
             pieces.add(item_header(UNDEFINED_LENGTH))
-            inside.add(LITTLE_ENDIAN.item.pack(*ITEM_DELIMITATION_TAG, 0))
+            inside.add(_write_item(*ITEM_DELIMITATION_TAG, 0))
         else:
-            inside, position = _data_set(view, start, start + item, False, depth + 1)
+            inside, position = _data_set(stream, start, start + item, False, depth + 1)
             pieces.add(item_header(inside.size))
         pieces.extend(inside.finish())
     if delimited:
@@ -150,7 +166,9 @@ def explicit_inside(view: memoryview, start: int, end: int) -> bool:
     item, is it one.
     """
     position = start
-    while end - position >= 16:
+    for _ in range(_MAX_EMPTY_ITEMS):
+        if end - position < 16:
+            break
         group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
         if (group, element) != ITEM_TAG:
             return False

@@ -7,6 +7,9 @@ such as pixel data, is never copied.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 Piece = bytes | memoryview
@@ -16,7 +19,7 @@ LONG: Final = 512
 
 Place = tuple[int, int]
 
-Edit = tuple[int, int, bytes]
+Edit = tuple[int, int, Piece]
 """Bytes from the first offset to the second give way to the third."""
 
 
@@ -54,7 +57,10 @@ class Pieces:
     def extend(self, pieces: list[Piece]) -> None:
         """Add pieces to the end."""
         for piece in pieces:
-            self.add(piece)
+            if len(piece) < LONG:
+                self.joined += piece
+            else:
+                self.add(piece)
 
     def place(self) -> Place:
         """Return the place at the end, for `overwrite` and `cut`."""
@@ -87,6 +93,68 @@ class Pieces:
             self._done.append(self.joined)
             self._before += len(self.joined)
             self.joined = bytearray()
+
+
+class PiecedStream:
+    """Pieces read as the one stream that they make up, without being joined.
+
+    Parameters
+    ----------
+    pieces : sequence of bytes or memoryview
+        None of them empty.
+    """
+
+    __slots__ = ("_begin", "_end", "_piece", "_pieces", "_starts", "size")
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = [memoryview(piece) for piece in pieces] or [memoryview(b"")]
+        *self._starts, self.size = accumulate(map(len, self._pieces), initial=0)
+        self._turn_to(0)
+
+    def at(self, position: int, size: int) -> tuple[memoryview, int]:
+        """Return a buffer and where in it the `size` bytes at `position` are.
+
+        They must be within the stream. The buffer is the piece that they stand in, as long as it
+        is, but a copy of them alone where they stand in several.
+        """
+        begin = self._begin
+        if begin <= position and position + size <= self._end:
+            return self._piece, position - begin
+        self._turn_to(position)
+        if position + size <= self._end:
+            return self._piece, position - self._begin
+        return memoryview(b"".join(self.between(position, position + size))), 0
+
+    def between(self, start: int, stop: int) -> list[Piece]:
+        """Return the bytes from `start` to `stop`, which are within the stream, in views."""
+        begin = self._begin
+        if begin <= start and stop <= self._end:
+            return [self._piece[start - begin : stop - begin]]
+        parts: list[Piece] = []
+        while start < stop:
+            if not self._begin <= start < self._end:
+                self._turn_to(start)
+            end = min(stop, self._end)
+            parts.append(self._piece[start - self._begin : end - self._begin])
+            start = end
+        return parts
+
+    def edited(self, edits: list[Edit]) -> list[Piece]:
+        """Return the stream with `edits`, which come in order, made."""
+        pieces = Pieces()
+        position = 0
+        for start, stop, replacement in edits:
+            pieces.extend(self.between(position, start))
+            pieces.add(replacement)
+            position = stop
+        pieces.extend(self.between(position, self.size))
+        return pieces.finish()
+
+    def _turn_to(self, position: int) -> None:
+        index = bisect_right(self._starts, position) - 1
+        self._piece = self._pieces[index]
+        self._begin = self._starts[index]
+        self._end = self._begin + len(self._piece)
 
 
 def splice(view: memoryview, edits: list[Edit], start: int, stop: int) -> list[Piece]:

@@ -1,6 +1,8 @@
 """Objects for destinations that read another VR encoding than the sender's."""
 
 import struct
+import tracemalloc
+from random import Random
 
 import pytest
 
@@ -13,6 +15,7 @@ from atlas_node.encoding.transfer_syntax import (
 )
 from atlas_node.errors import MalformedStreamError
 from atlas_node.model import Policy
+from tests.fuzz.built import Builder
 from tests.streams import (
     SEQUENCE_END,
     UNDEFINED,
@@ -158,7 +161,7 @@ def test_an_unknown_sequence_is_passed_on_in_implicit_vr(
 def test_an_unknown_sequence_that_is_none_is_not_passed_on(content: bytes) -> None:
     stream = element(0x00291010, "UN", content, UNDEFINED)
     with pytest.raises(MalformedStreamError):
-        without_vrs(stream)
+        without_vrs([stream])
 
 
 def test_encapsulated_pixel_data_has_no_implicit_form(annotator: Annotator) -> None:
@@ -173,3 +176,66 @@ def test_encapsulated_pixel_data_has_no_implicit_form(annotator: Annotator) -> N
 def test_no_other_conversion_is_offered(annotator: Annotator) -> None:
     with pytest.raises(ValueError, match="cannot be delivered as"):
         annotator.annotate(b"", EXPLICIT_VR_BIG_ENDIAN, Policy.DECODE, EXPLICIT_VR_LITTLE_ENDIAN)
+
+
+def test_what_was_decoded_is_written_in_implicit_vr_as_if_it_were_one_piece(
+    annotator: Annotator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atlas_node.encoding.pieces.LONG", 16)
+    random = Random(3)
+    compared = 0
+    for number in range(400):
+        data = Builder(random.randbytes(random.choice((30, 100, 300)))).data_set(False, "<")
+        policy = (Policy.DECODE, Policy.DESCRIBE)[number % 2]
+        explicit = annotator.annotate(data, EXPLICIT_VR_LITTLE_ENDIAN, policy)
+        annotation = annotator.annotate(
+            data, EXPLICIT_VR_LITTLE_ENDIAN, policy, IMPLICIT_VR_LITTLE_ENDIAN
+        )
+        if annotation.error is None and len(explicit.pieces) > 1:
+            compared += 1
+            whole = b"".join(explicit.pieces)
+            assert b"".join(annotation.pieces) == b"".join(without_vrs([whole])), number
+    assert compared > 80
+
+
+LARGE = 16 << 20
+LARGE_ITEMS = item(implicit(0x00191004, bytes(LARGE)))
+LONG_VALUES = (
+    element(0x00190010, "LO", b"ATLAS TEST"),
+    element(0x00191001, "UN", b"\x24\0"),
+    element(0x00191004, "UN", bytes(LARGE)),
+    element(0x00191005, "UN", LARGE_ITEMS),
+    element(0x7FE00010, "OW", bytes(LARGE)),
+)
+LONG_VALUES_WITHOUT_VR = (
+    implicit(0x00190010, b"ATLAS TEST"),
+    implicit(0x00191001, b"\x24\0"),
+    implicit(0x00191004, bytes(LARGE)),
+    implicit(0x00191005, LARGE_ITEMS),
+    implicit(0x7FE00010, bytes(LARGE)),
+)
+
+
+@pytest.mark.parametrize("policy", [Policy.DECODE, Policy.DESCRIBE])
+@pytest.mark.parametrize(
+    ("stream", "received", "delivered"),
+    [
+        (LONG_VALUES, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN),
+        (LONG_VALUES_WITHOUT_VR, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN),
+        (LONG_VALUES, EXPLICIT_VR_LITTLE_ENDIAN, None),
+    ],
+    ids=["implicit", "explicit", "as it came"],
+)
+def test_long_values_are_never_copied(
+    annotator: Annotator, stream, received: str, delivered: str | None, policy: Policy
+) -> None:
+    data = b"".join(stream)
+    tracemalloc.start()
+    try:
+        annotation = annotator.annotate(data, received, policy, delivered)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (annotation.error, annotation.counts["decoded"]) == (None, 4)
+    assert annotation.changed
+    assert peak < 1 << 20

@@ -8,7 +8,10 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 
 from atlas_node.annotate import Annotator
-from atlas_node.encoding.transfer_syntax import IMPLICIT_VR_LITTLE_ENDIAN
+from atlas_node.encoding.transfer_syntax import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+)
 from atlas_node.model import Policy
 from tests.streams import element, implicit, item, open_item, open_sequence, sequence
 from tests.unit.annotate.test_engine import CREATOR, MODALITY, PIXELS, annotate, un
@@ -113,6 +116,49 @@ def test_group_lengths_stay_true(annotator: Annotator) -> None:
     out, _ = described(annotator, length + body, UNKNOWN)
     (value,) = struct.unpack_from("<I", out, 8)
     assert out[12 + value : 14 + value] == b"\x18\0"
+
+
+@pytest.mark.parametrize("make", [sequence, open_sequence])
+def test_an_object_that_becomes_explicit_is_described_like_one_that_was(
+    annotator: Annotator, make
+) -> None:
+    def stream(element, unknown, make) -> bytes:
+        named = make(0x0018A001, open_item(element(0x00080070, "LO", b"OTHER ")))
+        group = MODALITY + STATION
+        parts = (
+            element(0x00080000, "UL", struct.pack("<I", len(group))),
+            element(0x00080060, "CS", b"MR"),
+            element(0x00081010, "SH", b"STATION "),
+            named,
+            element(0x00190010, "LO", b"ATLAS TEST"),
+            element(0x00191001, unknown, b"\x24\0"),
+            element(0x00191004, unknown, bytes(2000)),
+            element(0x0020000E, "UI", b"1.2.3\0"),
+            element(0x7FE00010, "OW", bytes(2000)),
+        )
+        return b"".join(parts)
+
+    def without_vr(tag: int, _: str, value: bytes, length: int | None = None) -> bytes:
+        return implicit(tag, value, length)
+
+    def made_without_vr(tag: int, *items: bytes) -> bytes:
+        return make(tag, *items).replace(b"SQ\0\0", b"")
+
+    expected, _ = described(annotator, stream(element, "UN", make))
+    annotation = annotator.annotate(
+        stream(without_vr, "", made_without_vr),
+        IMPLICIT_VR_LITTLE_ENDIAN,
+        Policy.DESCRIBE,
+        EXPLICIT_VR_LITTLE_ENDIAN,
+    )
+    assert b"".join(annotation.pieces) == expected
+    assert expected.count(b"OTHER") == 1
+
+
+def test_a_group_length_out_of_its_place_counts_nothing_more(annotator: Annotator) -> None:
+    length = element(0x00080000, "UL", struct.pack("<I", len(MODALITY)))
+    out, _ = described(annotator, UNKNOWN, length + MODALITY)
+    assert out.endswith(length + MODALITY)
 
 
 def test_nothing_decoded_nothing_described(annotator: Annotator) -> None:

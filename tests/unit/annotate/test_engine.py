@@ -1,13 +1,17 @@
 """The rules of annotation, one test each: what goes in, what comes out, and what is said of it."""
 
 import struct
+import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_node.annotate import Annotation, Annotator
+from atlas_node.encoding.deflate import inflated
 from atlas_node.encoding.transfer_syntax import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -25,7 +29,6 @@ from tests.streams import (
     open_item,
     open_sequence,
     sequence,
-    text,
 )
 
 JPEG = "1.2.840.10008.1.2.4.50"
@@ -431,6 +434,49 @@ def test_a_deflated_object_without_unknown_elements_comes_back_as_it_was(
     assert annotation.identity.modality == "MR"
 
 
+def test_of_a_deflated_object_is_said_what_is_said_of_the_object(annotator: Annotator) -> None:
+    stream = MODALITY + CREATOR + un(0x00191001, b"\x24\0") + un(0x00191099, b"?") + PIXELS
+    _, expected = annotate(annotator, stream)
+    _, annotation = annotate(annotator, deflate(stream), syntax=DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+    assert annotation.identity == expected.identity
+    assert annotation.counts == expected.counts
+    assert annotation.facts() == expected.facts()
+    assert annotation.elements() == expected.elements()
+
+
+def test_inflated_objects_are_in_memory_one_at_a_time(annotator: Annotator) -> None:
+    size = 8 << 20
+    stream = CREATOR + un(0x00191001, b"\x24\0") + element(0x7FE00010, "OW", bytes(size))
+    data = deflate(stream)
+    tracemalloc.start()
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            annotations = list(
+                threads.map(
+                    lambda _: annotate(annotator, data, syntax=DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN),
+                    range(8),
+                )
+            )
+            facts = list(threads.map(lambda it: it[1].facts(), annotations))
+        left, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [len(it) for it in facts] == [1] * 8
+    assert size < peak < 2 * size
+    assert left < size / 4
+
+
+def test_what_stands_for_too_much_goes_on_as_it_came_and_is_known_all_the_same(
+    annotator: Annotator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atlas_node.annotate.engine.inflated", partial(inflated, longest=1000))
+    data = deflate(MODALITY + CREATOR + un(0x00191001, b"\x24\0") + bytes(2000))
+    out, annotation = annotate(annotator, data, syntax=DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+    assert out == data
+    assert "longer than 1000 bytes" in (annotation.error or "")
+    assert annotation.identity.modality == "MR"
+
+
 @pytest.mark.parametrize(
     ("stream", "error"),
     [
@@ -475,29 +521,6 @@ def test_nested_unknown_sequences_have_a_limit_too(annotator: Annotator) -> None
     innermost = annotation.elements()[-1]
     assert innermost.status == "refused"
     assert "nested deeper" in innermost.reason
-
-
-def test_identity_is_what_the_object_says(annotator: Annotator) -> None:
-    stream = b"".join(
-        (
-            element(0x00080005, "CS", b"ISO_IR 192"),
-            element(0x00080060, "CS", b"MR"),
-            element(0x00080070, "LO", "Größe GmbH".encode() + b" "),
-            element(0x00100020, "LO", text("ID1")),
-            element(0x0020000D, "UI", b"1.2.3\0"),
-            CREATOR,
-        )
-    )
-    identity = annotator.identify(stream, EXPLICIT_VR_LITTLE_ENDIAN)
-    assert identity.modality == "MR"
-    assert identity.manufacturer == "Größe GmbH"
-    assert identity.patient_id == "ID1"
-    assert identity.study_instance_uid == "1.2.3"
-    assert identity.private_creators == ("ATLAS TEST",)
-
-
-def test_identity_of_a_broken_stream_is_what_could_be_read(annotator: Annotator) -> None:
-    assert annotator.identify(MODALITY + b"\x10", EXPLICIT_VR_LITTLE_ENDIAN).modality == "MR"
 
 
 OFFSETS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 0x99])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from atlas_dictionary import Dictionary
 from atlas_node.annotate import Annotator
 from atlas_node.encoding.transfer_syntax import (
     EXPLICIT_VR_BIG_ENDIAN,
@@ -87,6 +88,12 @@ def definitions_between_creators(n: int) -> bytes:
 def many_character_sets(n: int) -> bytes:
     terms = text("\\".join(["ISO 2022 IR 87"] * n))
     return element(0x00080005, "CS", terms) + CREATOR + element(0x00191003, "UN", b"\xe4 ") * n
+
+
+@pytest.fixture
+def annotator(dictionary: Dictionary) -> Annotator:
+    """One that has met nothing: when it forgets what it has met, the next object costs more."""
+    return Annotator(dictionary)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_node.encoding.pieces import LONG, Pieces, splice
+from atlas_node.encoding.pieces import LONG, PiecedStream, Pieces, splice
 
 
 def test_short_pieces_are_joined_and_long_ones_kept() -> None:
@@ -70,3 +70,40 @@ def test_splicing_touches_nothing_but_the_edits(steps: list[tuple[int, int, byte
     pieces = splice(view, edits, 0, len(view))
     assert b"".join(pieces) == expected
     assert all(pieces)
+
+
+PIECES = st.lists(st.binary(min_size=1, max_size=9), max_size=6)
+
+
+@given(pieces=PIECES, reads=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20))))
+def test_pieces_are_read_as_one_stream(pieces: list[bytes], reads: list[tuple[int, int]]) -> None:
+    whole, stream = b"".join(pieces), PiecedStream(pieces)
+    assert stream.size == len(whole)
+    for wanted, size in reads:
+        start = min(wanted, len(whole))
+        stop = min(start + size, len(whole))
+        assert b"".join(stream.between(start, stop)) == whole[start:stop]
+        buffer, place = stream.at(start, stop - start)
+        assert buffer[place : place + stop - start] == whole[start:stop]
+
+
+@given(pieces=PIECES, data=st.data())
+def test_pieces_are_edited_as_one_stream(pieces: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(pieces)
+    offsets = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    edits = [
+        (start, stop, bytes([200 + number]) * number)
+        for number, (start, stop) in enumerate(zip(offsets[::2], offsets[1::2], strict=False))
+    ]
+    expected = b"".join(splice(memoryview(whole), edits, 0, len(whole)))
+    assert b"".join(PiecedStream(pieces).edited(edits)) == expected
+
+
+def test_long_pieces_are_read_in_views() -> None:
+    long = bytes(range(256)) * 8
+    stream = PiecedStream([b"ab", memoryview(long), b"cd"])
+    assert stream.between(4, 1000)[0].obj is long
+    first, second, third = stream.edited([(1, 2, b"x")])
+    assert (first, third) == (b"ax", b"cd")
+    assert isinstance(second, memoryview)
+    assert second.obj is long
