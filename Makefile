@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
+# A hundred processes of the node are started by the tests: none compiles the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 .NOTPARALLEL:
 .PHONY: help setup demo test peers lint types imports bench soak faults fuzz fmt dictionary sources docs screenshots wheel clean
 

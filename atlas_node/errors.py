@@ -42,6 +42,10 @@ class DamagedObjectError(SpoolError):
     """The file of an accepted object is missing or cut short: trying again does not help."""
 
 
+class UnreadableObjectError(SpoolError):
+    """The disk does not give back the bytes of an accepted object: trying again may help."""
+
+
 class LogError(AtlasError):
     """The annotation log cannot be opened, read or written."""
 

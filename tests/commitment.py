@@ -126,7 +126,6 @@ class Archive:
         return 2 if failed else 1, ds
 
     def _report(self, assoc: Any, request: Dataset) -> None:
-        time.sleep(0.2)  # after the response
         event_type, ds = self.report_on(request)
         if self.reports == "new":
             self.call(event_type, ds)
@@ -227,12 +226,9 @@ class Scanner:
 
 
 def leave(assoc: Any) -> None:
-    """Release an association; its reactor may die of a message in between and leave the socket."""
+    """Release an association that is still open."""
     if assoc.is_established:
         assoc.release()
-    transport = assoc.dul.socket
-    if transport is not None and transport.socket is not None:
-        transport.socket.close()
 
 
 def request(

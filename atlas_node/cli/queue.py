@@ -7,8 +7,8 @@ do it, or do it themselves when none runs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +21,6 @@ from atlas_node.model import DeliveryRecord, DeliveryStatus
 if TYPE_CHECKING:
     from atlas_node.config import Config
     from atlas_node.spool import Action, Entry, Outcome, QueuedObject
-    from atlas_node.spool.orders import FindRecipients
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -58,7 +57,10 @@ def list_(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List every delivery of every object in the spool, in order of arrival."""
+    """List every delivery of every object in the spool, in order of arrival.
+
+    Of one that has not been tried yet the reason says what it waits for, if anything is wrong.
+    """
     from atlas_node.log.filters import parse_since
     from atlas_node.spool import read_queue
 
@@ -70,7 +72,7 @@ def list_(
     _check_destination(settings, destination)
     rows = (
         (queued.entry, record)
-        for queued in read_queue(settings.spool.path, finished=finished)
+        for queued in _explained(settings, read_queue(settings.spool.path, finished=finished))
         if queued.entry.envelope.received_at >= begin
         for record in queued.deliveries.values()
         if destination in (None, record.destination) and status in (None, record.status)
@@ -98,7 +100,14 @@ def show(
     as_json: DocumentOption = False,
 ) -> None:
     """Show one object in the spool with all of its deliveries."""
-    queued = _object(_settings(config).spool.path, object_id)
+    from atlas_node.spool import read_queued_object, waited_for
+
+    settings = _settings(config)
+    spool = settings.spool.path
+    queued = _object(spool, object_id)
+    first = {waited_for(record.detail) for record in queued.deliveries.values()} - {None}
+    before = [it for it in (read_queued_object(spool, str(it)) for it in first) if it]
+    *_, queued = _explained(settings, [*before, queued])
     if as_json:
         typer.echo(json.dumps(_object_json(queued), indent=2))
         return
@@ -162,6 +171,7 @@ def _order(
     as_json: bool,
 ) -> None:
     """Find the deliveries that are meant, ask, give the order and print what became of it."""
+    from atlas_node.route import recipients_by
     from atlas_node.spool import Action, Outcome, give_order, read_queue
 
     if not (ids or destination or status or every):
@@ -194,7 +204,7 @@ def _order(
         typer.confirm(f"{action} {count} of {objects}?", abort=True, err=True)
     outcome = Outcome(0)
     if targets:
-        outcome = give_order(settings.spool, action, targets, _routes(settings))
+        outcome = give_order(settings.spool, action, targets, recipients_by(settings))
     _print_outcome(action, outcome, as_json=as_json)
     if outcome.refused or outcome.unanswered:
         raise typer.Exit(1)
@@ -220,18 +230,24 @@ def _print_outcome(action: Action, outcome: Outcome, *, as_json: bool) -> None:
         )
 
 
-def _routes(config: Config) -> FindRecipients:
-    """Return what finds recipients by the routes of a configuration, for a node that is stopped."""
+def _explained(config: Config, queue: Iterable[QueuedObject]) -> Iterator[QueuedObject]:
+    """Yield objects, given in order of arrival, with the reasons why their deliveries wait."""
+    from atlas_node.activity import read_activity
+    from atlas_node.spool import Reasons
 
-    def find(entry: Entry, data: memoryview) -> Any:
-        from atlas_dictionary import open_layers
-        from atlas_node.annotate import Annotator
-        from atlas_node.route import Router, find_recipients
-
-        annotator = Annotator(open_layers(config.dictionaries, {}))
-        return find_recipients(Router(config), annotator, entry.envelope, lambda: data)
-
-    return find
+    activity = read_activity(config.spool.path)
+    retried: set[tuple[str, str]] = set()
+    tried = activity.destinations if activity.running else {}
+    reasons = Reasons(tried, {it.name for it in config.destinations}, retried)
+    for queued in queue:
+        deliveries = queued.deliveries
+        retried |= {
+            (queued.entry.object_id, name)
+            for name, record in deliveries.items()
+            if record.status is DeliveryStatus.FAILED
+        }
+        explained = {name: reasons.explain(record) for name, record in deliveries.items()}
+        yield replace(queued, deliveries=explained)
 
 
 def _settings(config: Path | None) -> Config:

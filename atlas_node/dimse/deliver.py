@@ -3,15 +3,17 @@
 A worker runs one `Courier` for each destination, in a thread of its own, so that one that is
 slow or down holds up nothing but itself. Three things can go wrong, and each has its own cure:
 
-- The destination cannot be reached, or our disk cannot be read: everything for it waits in its
+- The destination cannot be reached, or our spool cannot be opened: everything for it waits in its
   order, for as long as it takes. No object is to blame and none is counted a try.
 - It is out of resources (A7xx) or the association breaks while an object is sent: this object may
   be the cause, so it waits and one of another series is tried at once. Only when that fails as
   well does the destination wait, and then what has not been tried goes before what has failed.
   A destination that is out of resources for one object alone, and stores others, refuses it.
-- It refuses an object: that object is tried again later and is dead after `retry.max_tries`.
+- It refuses an object, or our disk does not give the object back: that object is tried again later
+  and is dead after `retry.max_tries`.
 
-An object that waits holds back those of its series that arrived after it (`setbacks`).
+An object that waits holds back those of its series that arrived after it, unless it is itself at
+fault (`setbacks`).
 """
 
 from __future__ import annotations
@@ -32,15 +34,23 @@ from atlas_node.config import Destination, NodeSettings, Retry
 from atlas_node.dimse.peer import Peer
 from atlas_node.dimse.presentation import forms, may_be_sent
 from atlas_node.dimse.scu import ContextRefusedError, KeptAssociation
-from atlas_node.dimse.setbacks import Setbacks
-from atlas_node.dimse.status import SUCCESS, Verdict, describe, verdict
+from atlas_node.dimse.setbacks import Fault, Setbacks
+from atlas_node.dimse.status import SUCCESS, Verdict, blames_object, describe, verdict
 from atlas_node.dimse.transport.established import AssociationLostError
-from atlas_node.errors import AtlasError, DamagedObjectError, PeerError, SpoolError
+from atlas_node.errors import (
+    AtlasError,
+    DamagedObjectError,
+    PeerError,
+    SpoolError,
+    UnreadableObjectError,
+)
 from atlas_node.model import DeliveryStatus
 from atlas_node.spool import Delivery, Spool
 
 _JITTER: Final = 0.2
 _WAIT: Final = 60.0
+# Tries of an object that may be at fault, until the next of its series is tried.
+_DOUBTED_AFTER: Final = 3
 
 _logger = logging.getLogger(__name__)
 
@@ -72,6 +82,9 @@ class Courier:
         Returns the annotator in force.
     tally : Tally or None
         Counts what becomes of the deliveries.
+    after : Courier or None
+        The one that had this destination before, and was told to stop. This one begins when that
+        one has ended, and keeps the order of what failed until then.
 
     Raises
     ------
@@ -86,8 +99,10 @@ class Courier:
         spool: Spool,
         annotator: Callable[[], Annotator],
         tally: Tally | None = None,
+        after: Courier | None = None,
     ) -> None:
         self.destination = destination
+        self._after = after
         self._tally = tally or Tally()
         self._answered_at: float | None = None
         self._failure: tuple[float, str] | None = None
@@ -99,7 +114,7 @@ class Courier:
         self._busy = False
         self._failures = 0
         self._rest_until = 0.0
-        self._setbacks = Setbacks()
+        self._setbacks: Setbacks = after._setbacks if after else Setbacks()
         self._thread = threading.Thread(
             target=self._run, name=f"courier-{destination.name}", daemon=True
         )
@@ -109,7 +124,10 @@ class Courier:
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """End after the object that is being sent; the rest stays in the spool."""
+        """End after the object that is being sent, waiting `timeout` seconds for it.
+
+        The rest stays in the spool.
+        """
         self._stopping.set()
         self._spool.wake()
         self._thread.join(timeout)
@@ -117,16 +135,22 @@ class Courier:
     @property
     def resting(self) -> bool:
         """Whether it can deliver nothing now: nothing is due, or the destination is let rest."""
-        if self._busy:
+        if self._busy or self._after is not None:
             return False
+        if self._stopping.is_set():
+            return True
         return time.monotonic() < self._rest_until or not self._spool.due(self.destination.name)
 
     def association(self) -> OutgoingAssociation | None:
         """Return what is known of the association that is open, if one is."""
-        return self._association.description()
+        after = self._after
+        return after.association() if after else self._association.description()
 
     def state(self) -> DestinationState:
         """Return what the last tries have shown of the destination."""
+        after = self._after
+        if after is not None:
+            return after.state()
         failed_at, failure = self._failure or (None, "")
         rest = self._rest_until - time.monotonic()
         return DestinationState(
@@ -137,6 +161,10 @@ class Courier:
         )
 
     def _run(self) -> None:
+        if self._after is not None:
+            # Two at once would pass each other within a series.
+            self._after._thread.join()
+            self._after = None
         used, idle = time.monotonic(), _WAIT
         while not self._stopping.is_set():
             rest = self._rest_until - time.monotonic()
@@ -178,18 +206,21 @@ class Courier:
             taken_for = time.monotonic() - begun
             self._tally.observe(DELIVERY_SECONDS, taken_for, self.destination.name)
         except (DamagedObjectError, _NotAllowedError) as error:
-            self._failed(delivery, str(error), annotation, dead=True)
-        except ContextRefusedError as error:
-            self._failed(delivery, str(error), annotation)
+            self._failed(delivery, str(error), annotation, Fault.OBJECT, dead=True)
+        except (ContextRefusedError, UnreadableObjectError) as error:
+            self._failed(delivery, str(error), annotation, Fault.OBJECT)
         except AssociationLostError as error:
-            self._failed(delivery, str(error), annotation)
+            stores_others = self._setbacks.others_stored(delivery.entry.object_id)
+            fault = Fault.UNCLEAR if stores_others else Fault.DESTINATION
+            self._failed(delivery, str(error), annotation, fault)
             self._broke_down(delivery, str(error))
         except (PeerError, SpoolError) as error:
             self._not_tried(delivery, str(error))
         except Exception as error:
             # A fault of ours in one object must not end the thread that all others wait for.
             _logger.exception("delivery of %s failed", delivery.entry.object_id)
-            self._failed(delivery, f"internal error: {type(error).__name__}", annotation)
+            detail = f"internal error: {type(error).__name__}"
+            self._failed(delivery, detail, annotation, Fault.OBJECT)
         else:
             self._answered(delivery, status, comment, annotation)
 
@@ -209,12 +240,13 @@ class Courier:
         return taken
 
     def _annotate(self, delivery: Delivery, deliver_as: str) -> Annotation:
-        return self._annotator().annotate(
-            self._spool.read(delivery.entry),
-            delivery.entry.envelope.transfer_syntax_uid,
-            delivery.recipient.policy,
-            deliver_as,
-        )
+        with self._spool.reading(delivery.entry) as data:
+            return self._annotator().annotate(
+                data,
+                delivery.entry.envelope.transfer_syntax_uid,
+                delivery.recipient.policy,
+                deliver_as,
+            )
 
     def _held_back(self, delivery: Delivery, annotation: Annotation) -> bool:
         """Put an object back when one of its series that came before it must be sent first."""
@@ -251,39 +283,44 @@ class Courier:
                 )
             self._setbacks.ended(delivery.entry.object_id, stored=True)
             self._settle(delivery, DeliveryStatus.SENT, detail, annotation)
-        elif meaning is Verdict.REFUSED:
-            self._failed(delivery, f"{self._peer}: {detail}", annotation)
+            return
+        detail = f"{self._peer}: {detail}"
+        if meaning is Verdict.REFUSED:
+            fault = Fault.OBJECT if blames_object(status) else Fault.UNCLEAR
+            self._failed(delivery, detail, annotation, fault)
         elif self._setbacks.others_stored(delivery.entry.object_id):
-            self._failed(delivery, f"{self._peer}: {detail}, but it stores others", annotation)
+            self._failed(delivery, f"{detail}, but it stores others", annotation, Fault.UNCLEAR)
         else:
-            self._failed(delivery, f"{self._peer}: {detail}", annotation, dead=False)
-            self._broke_down(delivery, f"{self._peer}: {detail}")
+            self._failed(delivery, detail, annotation, Fault.DESTINATION, dead=False)
+            self._broke_down(delivery, detail)
 
     def _failed(
         self,
         delivery: Delivery,
         detail: str,
         annotation: Annotation | None,
+        fault: Fault,
         *,
         dead: bool | None = None,
     ) -> None:
         """Settle a delivery that failed; its tries say whether it is dead where `dead` does not."""
-        object_id = delivery.entry.object_id
+        object_id, tries = delivery.entry.object_id, delivery.record.tries + 1
         if dead is None:
-            dead = delivery.record.tries + 1 >= self.destination.retry.max_tries
-        series = self._series(delivery, annotation)
+            dead = tries >= self.destination.retry.max_tries
+        series = "" if fault is Fault.OBJECT else self._series(delivery, annotation)
+        doubted = fault is Fault.UNCLEAR and tries >= _DOUBTED_AFTER
         if dead:
             self._setbacks.ended(object_id)
             self._setbacks.give_up_order(series)
         else:
-            self._setbacks.failed(object_id, series)
+            self._setbacks.failed(object_id, series, doubted=doubted)
         _logger.log(
             logging.ERROR if dead else logging.WARNING,
             "%s to %s: %s%s", object_id, self.destination.name, detail,
             "; the delivery is dead" if dead else "",
         )  # fmt: skip
         status = DeliveryStatus.DEAD if dead else DeliveryStatus.FAILED
-        self._settle(delivery, status, detail, annotation)
+        self._settle(delivery, status, detail, annotation, let_pass=doubted or not series)
 
     def _settle(
         self,
@@ -291,6 +328,8 @@ class Courier:
         status: DeliveryStatus,
         detail: str,
         annotation: Annotation | None,
+        *,
+        let_pass: bool = False,
     ) -> None:
         self._tally.add(DELIVERIES, self.destination.name, status.value)
         now = time.time()
@@ -306,7 +345,7 @@ class Courier:
             detail=detail,
             next_try_at=next_try,
         )
-        self._spool.settle(delivery, record, annotation=annotation)
+        self._spool.settle(delivery, record, let_pass=let_pass, annotation=annotation)
 
     def _not_tried(self, delivery: Delivery, detail: str) -> None:
         self._tally.add(DELIVERIES, self.destination.name, "unreachable")

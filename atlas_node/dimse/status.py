@@ -24,6 +24,13 @@ CANNOT_UNDERSTAND: Final = 0xC000
 
 _COMMENT_LENGTH: Final = 64
 
+# Of the general failures of PS3.7 annex C.5 those that are said of what was sent: invalid
+# attribute value, duplicate SOP instance, invalid argument value, invalid SOP instance, no such
+# SOP class, class and instance in conflict, missing attribute, missing attribute value.
+_OF_THE_OBJECT: Final = frozenset(
+    (0x0106, 0x0111, 0x0115, 0x0117, 0x0118, 0x0119, 0x0120, 0x0121, NO_SUCH_CONTEXT)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -74,6 +81,15 @@ def verdict(status: int) -> Verdict:
     if status & 0xFF00 == OUT_OF_RESOURCES:
         return Verdict.LATER
     return Verdict.REFUSED
+
+
+def blames_object(status: int) -> bool:
+    """Whether a failure of a C-STORE says that the object itself is the reason.
+
+    A9xx says that the data set does not match its SOP class, Cxxx that it cannot be understood
+    (PS3.4 B.2.3). 0110, a processing failure, and 0124, not authorized, leave it open.
+    """
+    return status & 0xFF00 == 0xA900 or status & 0xF000 == 0xC000 or status in _OF_THE_OBJECT
 
 
 def describe(status: int, comment: str = "") -> str:

@@ -18,8 +18,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
-from atlas_dictionary import DictionaryError, open_layers
-from atlas_node.annotate import Annotator
+from atlas_dictionary import DictionaryError
 from atlas_node.config import Config, load_config
 from atlas_node.errors import AtlasError
 from atlas_node.node.process_log import configure_logging
@@ -166,16 +165,3 @@ def end_on_fault(fault: threading.ExceptHookArgs) -> None:
         return
     _logger.critical("thread %s failed, the process ends", name, exc_info=fault.exc_value)
     _exit(1)
-
-
-def make_annotator(config: Config) -> Annotator:
-    """Return the annotator of a configuration.
-
-    Raises
-    ------
-    DictionaryError
-        When a dictionary cannot be opened.
-    """
-    # The paths are complete: load_config has added those of ATLAS_DICTPATH.
-    dictionary = open_layers(config.dictionaries, {})
-    return Annotator(dictionary, inherit_creators=config.annotate.inherit_creators)

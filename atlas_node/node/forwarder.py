@@ -21,8 +21,8 @@ from atlas_node.activity.metrics import LOG_LAG_SECONDS, LOG_WAITING, SPOOL_BYTE
 from atlas_node.config import Config, Destination
 from atlas_node.dimse import Courier
 from atlas_node.log import LogStore
-from atlas_node.node.child import make_annotator, run_child
-from atlas_node.route import NO_ROUTE, Router, find_recipients
+from atlas_node.node.child import run_child
+from atlas_node.route import NO_ROUTE, Router, find_recipients, make_annotator
 from atlas_node.route.indexing import open_indexer
 from atlas_node.route.record import Recorder
 from atlas_node.spool import Doorbell, Entry, Occupancy, OrderDesk, Recipient, Spool, Standing
@@ -102,6 +102,9 @@ class ForwarderPart:
             self._tally,
         )
         self._couriers = {it.name: self._courier(it) for it in config.destinations}
+        # Of destinations that the configuration had: each ends with its object, and one that
+        # comes back goes on from there.
+        self._retired: dict[str, Courier] = {}
         self._orders = OrderDesk(self._spool, config.spool.path, number, self._find_recipients)
         self._publisher = Publisher(
             config.spool.path, f"forwarder-{number}", self._tally, self._describe
@@ -121,6 +124,9 @@ class ForwarderPart:
     def reload(self, config: Config) -> None:
         """Take dictionary, policy, routes, destinations and indexed keys of a configuration.
 
+        It waits for no destination: what is being sent goes on under the settings that it began
+        with, and the next object of that destination goes after it.
+
         Raises
         ------
         AtlasError or DictionaryError
@@ -128,27 +134,29 @@ class ForwarderPart:
         """
         annotator, router, indexer = make_annotator(config), Router(config), open_indexer(config)
         wanted = {it.name: it for it in config.destinations}
-        old = {
+        replaced = {
             name: courier
             for name, courier in self._couriers.items()
             if courier.destination != wanted.get(name)
         }
-        new = {
-            name: self._courier(it)
+        before = self._retired | self._couriers
+        begun = {
+            name: self._courier(it, before.get(name))
             for name, it in wanted.items()
-            if name not in self._couriers or name in old
+            if name not in self._couriers or name in replaced
         }
-        for courier in old.values():
-            courier.stop(_PATIENCE)
-        for courier in new.values():
+        for courier in replaced.values():
+            courier.stop(0.0)
+        for courier in begun.values():
             courier.start()
-        kept = {name: it for name, it in self._couriers.items() if name not in old}
-        self._couriers = kept | new
+        kept = {name: it for name, it in self._couriers.items() if name not in replaced}
+        self._couriers = kept | begun
+        self._retired = {name: it for name, it in before.items() if name not in self._couriers}
         self._annotator, self._router = annotator, router
-        replaced, self._indexer = self._indexer, indexer
-        if replaced is not None:
+        old_indexer, self._indexer = self._indexer, indexer
+        if old_indexer is not None:
             # A batch that is being recorded ends with the connections that it has.
-            replaced.close()
+            old_indexer.close()
         self._say_stranded()
         _logger.info("configuration read again: destinations %d", len(config.destinations))
 
@@ -159,14 +167,15 @@ class ForwarderPart:
         give_up = time.monotonic() + self._config.node.timeouts.drain
         # What the receiver accepted last is known after this, its process has ended.
         self._spool.listen(0)
+        couriers = (*self._couriers.values(), *self._retired.values())
         while not hurry.is_set() and time.monotonic() < give_up:
-            if all(it.resting for it in self._couriers.values()):
+            if all(it.resting for it in couriers):
                 break
             hurry.wait(_POLL)
-        for courier in self._couriers.values():
+        for courier in couriers:
             courier.stop(0.0)
         give_up = time.monotonic() + _PATIENCE
-        for courier in self._couriers.values():
+        for courier in couriers:
             courier.stop(max(0.0, give_up - time.monotonic()))
         self._recorder.stop(_PATIENCE)
         self._publisher.stop()
@@ -187,11 +196,11 @@ class ForwarderPart:
                 looked = time.monotonic()
 
     def _find_recipients(self, entry: Entry, data: memoryview) -> tuple[Recipient, ...]:
-        return find_recipients(self._router, self._annotator, entry.envelope, lambda: data)
+        return find_recipients(self._router, entry.envelope, lambda: data)
 
-    def _courier(self, destination: Destination) -> Courier:
+    def _courier(self, destination: Destination, after: Courier | None = None) -> Courier:
         return Courier(
-            destination, self._config.node, self._spool, lambda: self._annotator, self._tally
+            destination, self._config.node, self._spool, lambda: self._annotator, self._tally, after
         )
 
     def _describe(self) -> Snapshot:
@@ -201,7 +210,9 @@ class ForwarderPart:
         standing = self._spool.standing()
         objects, size = self._occupancy.of_partition(self._number)
         unrecorded, lag = self._spool.log_lag()
-        associations = (courier.association() for courier in couriers.values())
+        associations = (
+            courier.association() for courier in (*couriers.values(), *self._retired.values())
+        )
         return Snapshot(
             outgoing=tuple(it for it in associations if it is not None),
             destinations={

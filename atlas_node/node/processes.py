@@ -23,13 +23,24 @@ SUPERVISORS_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SI
 
 _PRELOAD: Final = ["__main__", "atlas_node.node.preload"]
 
+_ENVIRONMENT: Final = {
+    # Numpy's BLAS would start a thread for each core, none of which survives a fork.
+    "OPENBLAS_NUM_THREADS": "1",
+    # Each association has threads of its own, and glibc a heap for each thread. What is left in
+    # them by buffers of associations that have ended is not given back: a receiver would grow for
+    # hours. Python's lock lets one thread allocate at a time anyway.
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+}
+"""What the libraries read when a process starts, where the administrator has set nothing else."""
+
 _context = multiprocessing.get_context("forkserver")
 
 
 def warm_up() -> None:
     """Start the fork server when it does not run; it goes on importing by itself."""
-    # Numpy's BLAS would start a thread for each core, none of which survives a fork.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     _context.set_forkserver_preload(_PRELOAD)
     with _blocked(SUPERVISORS_SIGNALS):
         resource_tracker.ensure_running()

@@ -18,8 +18,8 @@ from atlas_node.activity import Publisher, Snapshot, Tally
 from atlas_node.config import Config
 from atlas_node.dimse import AccessList, StorageScp
 from atlas_node.dimse.commitment import Archives, CommitmentProvider
-from atlas_node.node.child import make_annotator, run_child
-from atlas_node.route import Receiver, Router
+from atlas_node.node.child import run_child
+from atlas_node.route import Receiver, Router, make_annotator
 from atlas_node.spool import CommitmentStore, Doorbell, Intake, Occupancy
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ReceiverPart:
         self._annotator = make_annotator(config)
         self._router = Router(config)
         self._intake = Intake(config.spool, number, occupancy, doorbell)
-        receiver = Receiver(self._intake, lambda: self._router, lambda: self._annotator)
+        receiver = Receiver(self._intake, lambda: self._router)
         store = CommitmentStore(config.spool.path)
         self._commitment = CommitmentProvider(store, _archives(self._router))
         self._scp = StorageScp(

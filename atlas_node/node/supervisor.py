@@ -107,9 +107,10 @@ class Supervisor:
         with ExitStack() as stack:
             # The paths are complete: load_config has added those of ATLAS_DICTPATH.
             _try_dictionary(config)
+            # First: on a full disk it makes a little room, for the log as well.
+            stack.callback(prepare_spool(config.spool.path, config.node.workers).close)
             store = LogStore.open(config.log.url, config.log.values)
             stack.callback(store.close)
-            stack.callback(prepare_spool(config.spool.path, config.node.workers).close)
             self._listener = stack.enter_context(listen(config.node))
             viewer_url = ""
             if config.web.enabled:

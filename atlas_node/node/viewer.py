@@ -5,10 +5,10 @@ The supervisor and ``atlas-node web`` give it to the viewers that they start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from atlas_node.config import Config, Destination, Upstream
-from atlas_node.spool import Entry, Recipient
+from atlas_node.route import recipients_by
 from atlas_node.web.means import Means
 
 
@@ -27,11 +27,4 @@ def viewer_means(config: Config, reload: Callable[[], None] | None = None) -> Me
 
         echo(Peer.of(peer, config.node), config.node)
 
-    def find_recipients(entry: Entry, data: memoryview) -> Sequence[Recipient]:
-        from atlas_node.node.child import make_annotator  # noqa: PLC0415
-        from atlas_node.route import Router, find_recipients  # noqa: PLC0415
-
-        annotator = make_annotator(config)
-        return find_recipients(Router(config), annotator, entry.envelope, lambda: data)
-
-    return Means(echo, reload, find_recipients)
+    return Means(echo, reload, recipients_by(config))

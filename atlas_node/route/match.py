@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from atlas_node.annotate import LAST_GROUP
 from atlas_node.config import LOG_ROUTE, Config, Match
 from atlas_node.model import Envelope, Identity
 from atlas_node.spool import Recipient
@@ -32,7 +33,11 @@ _ATTRIBUTES: Final[dict[str, _Values]] = {
     "private_creator": lambda _, identity: identity.private_creators,
     "manufacturer": lambda _, identity: (identity.manufacturer,),
 }
-_OF_IDENTITY: Final = ("modality", "private_creator", "manufacturer")
+_OF_IDENTITY: Final = {
+    "modality": 0x0008, "manufacturer": 0x0008, "private_creator": LAST_GROUP,
+}  # fmt: skip
+"""What only the object itself says, and the last group in which it does."""
+
 _OF_REFERENCE: Final = ("calling_ae", "called_ae", "sop_class")
 
 
@@ -53,8 +58,8 @@ class Router:
 
     Attributes
     ----------
-    needs_identity : bool
-        Whether any route looks at what the object says of itself.
+    last_group : int or None
+        Up to which group of the data set any route looks into the object; None: not at all.
     """
 
     def __init__(self, config: Config) -> None:
@@ -69,8 +74,13 @@ class Router:
             for route in config.routes
             if (names := tuple(name for name in route.to if name in archives))
         ]
-        self.needs_identity = any(
-            getattr(route.match, attribute) for route in config.routes for attribute in _OF_IDENTITY
+        self.last_group = max(
+            (
+                group
+                for attribute, group in _OF_IDENTITY.items()
+                if any(getattr(route.match, attribute) for route in config.routes)
+            ),
+            default=None,
         )
 
     def recipients(self, envelope: Envelope, identity: Identity) -> tuple[Recipient, ...]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from atlas_node.annotate import Annotator
+from atlas_node.annotate import identify
 from atlas_node.model import Envelope, Identity
 from atlas_node.route.match import NO_ROUTE, Router
 from atlas_node.spool import Arrival, Intake, Recipient
@@ -21,15 +21,12 @@ _NOT_ASKED: Final = Identity()
 
 
 def find_recipients(
-    router: Router,
-    annotator: Annotator,
-    envelope: Envelope,
-    data: Callable[[], memoryview],
+    router: Router, envelope: Envelope, data: Callable[[], memoryview]
 ) -> tuple[Recipient, ...]:
     """Return where an object goes; `data` is called only when a route looks into the object."""
     identity = _NOT_ASKED
-    if router.needs_identity:
-        identity = annotator.identify(data(), envelope.transfer_syntax_uid)
+    if router.last_group is not None:
+        identity = identify(data(), envelope.transfer_syntax_uid, router.last_group)
     return router.recipients(envelope, identity)
 
 
@@ -39,16 +36,13 @@ class Receiver:
     Parameters
     ----------
     intake : Intake
-    router, annotator : callable
-        Return those in force, which change when the configuration is read again.
+    router : callable
+        Returns the one in force, which changes when the configuration is read again.
     """
 
-    def __init__(
-        self, intake: Intake, router: Callable[[], Router], annotator: Callable[[], Annotator]
-    ) -> None:
+    def __init__(self, intake: Intake, router: Callable[[], Router]) -> None:
         self._intake = intake
         self._router = router
-        self._annotator = annotator
 
     def begin(self, envelope: Envelope) -> Arrival:
         """Make place for an object whose data set comes next.
@@ -71,7 +65,7 @@ class Receiver:
             When the spool cannot be written.
         """
         envelope = arrival.envelope
-        recipients = find_recipients(self._router(), self._annotator(), envelope, arrival.data)
+        recipients = find_recipients(self._router(), envelope, arrival.data)
         object_id = arrival.commit(recipients)
         if any(recipient.destination == NO_ROUTE for recipient in recipients):
             _logger.warning(

@@ -119,6 +119,7 @@ class Recorder:
             # object does not keep the others out of it.
             self._batch = 1
             self._spool.postpone(changes[0])
+            self._spool.make_room()
             self._delay = min(_MAX_DELAY, self._delay * 2 or _FIRST_DELAY)
             return False
         if self._delay:
@@ -150,7 +151,13 @@ class Recorder:
         entry, annotation = change.entry, change.annotation
         envelope = entry.envelope
         try:
-            data = self._spool.read(entry)
+            with self._spool.reading(entry) as data:
+                if not isinstance(annotation, Annotation):
+                    policy = entry.recipients[0].policy if entry.recipients else self._policy
+                    annotation = self._annotator().annotate(
+                        data, envelope.transfer_syntax_uid, policy
+                    )
+                digest = fingerprint(data)
         except SpoolError as error:
             return AnnotatedObject(
                 object_id=entry.object_id,
@@ -164,9 +171,6 @@ class Recorder:
                 error=str(error),
                 counts={},
             )
-        if not isinstance(annotation, Annotation):
-            policy = entry.recipients[0].policy if entry.recipients else self._policy
-            annotation = self._annotator().annotate(data, envelope.transfer_syntax_uid, policy)
         return AnnotatedObject(
             object_id=entry.object_id,
             envelope=envelope,
@@ -176,5 +180,5 @@ class Recorder:
             error=annotation.error,
             counts=annotation.counts,
             elements=Facts(annotation.facts, record_of, value_of),
-            fingerprint=fingerprint(data),
+            fingerprint=digest,
         )

@@ -20,6 +20,7 @@ from atlas_node.spool.overview import Look, SpoolOverview
 from atlas_node.spool.prepare import prepare_spool, probe_spool
 from atlas_node.spool.spool import Spool
 from atlas_node.spool.standing import Standing
+from atlas_node.spool.waiting import Reasons, waited_for
 
 __all__ = [
     "Action",
@@ -37,6 +38,7 @@ __all__ = [
     "OrderDesk",
     "Outcome",
     "QueuedObject",
+    "Reasons",
     "Recipient",
     "Refusal",
     "Spool",
@@ -48,4 +50,5 @@ __all__ = [
     "probe_spool",
     "read_queue",
     "read_queued_object",
+    "waited_for",
 ]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from atlas_node.errors import SpoolError, SpoolFullError
-from atlas_node.spool.lock import FolderLock, unusable
+from atlas_node.spool.lock import FolderLock, sync_folder, unusable
 from atlas_node.spool.transaction import Transaction, from_bytes, to_bytes, transaction_id_of
 
 FOLDER: Final = "commitment"
@@ -138,7 +138,7 @@ class CommitmentStore:
             if after is None:
                 self._path(identifier).unlink()
                 self._path(identifier, _CLAIM).unlink(missing_ok=True)
-                self._sync()
+                sync_folder(self.folder)
             elif after != before:
                 self._write(identifier, to_bytes(after))
             return after
@@ -247,14 +247,7 @@ class CommitmentStore:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-        self._sync()
-
-    def _sync(self) -> None:
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.folder)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

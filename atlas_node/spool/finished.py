@@ -46,18 +46,24 @@ class FinishedObjects:
         self._lock = threading.Lock()
         # In the order in which they finished.
         self._kept: dict[str, tuple[float, int]] = {}
+        # Those that could not be removed; they are counted nowhere.
+        self._stuck: set[str] = set()
         self._looked = float("-inf")
 
     def __contains__(self, object_id: str) -> bool:
         return object_id in self._kept
+
+    def has(self, object_id: str) -> bool:
+        """Whether an object is kept, or waits to be removed."""
+        return object_id in self._kept or object_id in self._stuck
 
     def finish(self, entry: Entry, now: float) -> None:
         """Keep an object that is finished now, or remove it at once."""
         if self._keep_for:
             try:
                 self._files.append(entry.object_id, finished_line(now))
-            except (OSError, SpoolError) as error:
-                _logger.error("cannot keep %s, it is removed: %s", entry.object_id, error)
+            except SpoolError as error:
+                _logger.error("a finished object is removed, not kept: %s", error)
             else:
                 self.add(entry, now)
                 return
@@ -77,10 +83,15 @@ class FinishedObjects:
             self._occupancy.returned(self._number, size)
 
     def expire(self, now: float) -> None:
-        """Remove those whose time is over, and the oldest when room is needed."""
-        if not self._kept or time.monotonic() - self._looked < _LOOK_EVERY:
+        """Remove those whose time is over, and the oldest when room is needed.
+
+        Only the thread that looks for new objects may call this.
+        """
+        idle = not (self._kept or self._stuck)
+        if idle or time.monotonic() - self._looked < _LOOK_EVERY:
             return
         self._looked = time.monotonic()
+        self._remove_stuck()
         while self._kept:
             with self._lock:
                 object_id, (finished_at, size) = next(iter(self._kept.items()))
@@ -105,3 +116,16 @@ class FinishedObjects:
             self._files.remove(object_id)
         except OSError as error:
             _logger.error("cannot remove %s from the spool: %s", object_id, error.strerror)
+            with self._lock:
+                self._stuck.add(object_id)
+
+    def _remove_stuck(self) -> None:
+        with self._lock:
+            stuck = sorted(self._stuck)
+        for object_id in stuck:
+            try:
+                self._files.remove(object_id)
+            except OSError:
+                return
+            with self._lock:
+                self._stuck.discard(object_id)

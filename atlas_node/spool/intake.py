@@ -135,7 +135,7 @@ class Intake:
             self._last_ns = max(self._last_ns + 1, int(self._clock() * 1e9))
             return f"{self._last_ns:016x}-{self._suffix}"
 
-    def _accept(self, entry: Entry, room: int) -> None:
+    def _accept(self, entry: Entry, room: int, *, sync: bool) -> None:
         """Write the journal of an object whose data file is complete, and tell of it."""
         line = entry_line(entry)
         journal = self._files.open(entry.object_id + JOURNAL_SUFFIX, os.O_WRONLY | _NEW)
@@ -143,11 +143,11 @@ class Intake:
             written = os.write(journal, line)
             while written < len(line):
                 written += os.write(journal, line[written:])
-            if self._fsync:
+            if sync:
                 os.fsync(journal)
         finally:
             os.close(journal)
-        if self._fsync:
+        if sync:
             self._folder.commit()
         self._room.fill(entry.size, room)
         if not self._doorbell.ring(entry.object_id):
@@ -249,13 +249,16 @@ class Arrival:
         except OSError as error:
             raise self._intake._unusable(error) from error
 
-    def commit(self, recipients: Sequence[Recipient]) -> str:
+    def commit(self, recipients: Sequence[Recipient], *, is_copy: bool = False) -> str:
         """Accept the object: when this returns it is durable, and the sender may be told so.
 
         Parameters
         ----------
         recipients : sequence of Recipient
             Where it goes; none: it is only recorded in the log.
+        is_copy : bool
+            Whether the object stays where it came from, so that a loss of power may take it here:
+            it is not synced then, whatever `spool.durability` says.
 
         Returns
         -------
@@ -269,10 +272,11 @@ class Arrival:
         """
         file = self.fileno()
         entry = Entry(self.object_id, self.envelope, self.size, self._offset, tuple(recipients))
+        sync = self._intake._fsync and not is_copy
         try:
-            if self._intake._fsync:
+            if sync:
                 os.fdatasync(file)
-            self._intake._accept(entry, self._room)
+            self._intake._accept(entry, self._room, sync=sync)
         except OSError as error:
             raise self._intake._unusable(error) from error
         self._room = -1

@@ -3,7 +3,8 @@
 The first line is the entry: once its newline is on the disk, the object is accepted. Each further
 line is the state of one delivery after a try or an order, more recipients, or that the object is
 finished. Lines are only appended, so a crash can tear the last one at most; what is not ended by a
-newline never happened.
+newline never happened. A later line that a failing disk has spoilt may have said anything: what was
+open until then is dead, and the object waits for a person to retry or drop it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from atlas_node.model import DeliveryRecord, DeliveryStatus, Envelope, Policy
 from atlas_node.spool.entry import Entry, QueuedObject, Recipient, initial_deliveries
 
 JOURNAL_VERSION: Final = 1
+DAMAGED: Final = "(damaged journal)"
+"""Stands for the destinations that a damaged line may have named."""
 
 
 def entry_line(entry: Entry) -> bytes:
@@ -102,7 +105,7 @@ def parse_journal(journal: bytes) -> tuple[QueuedObject, int] | None:
     Raises
     ------
     ValueError
-        When a complete line is not what this version writes.
+        When the entry line is not what this version writes.
     """
     end = journal.rfind(b"\n") + 1
     if not end:
@@ -111,19 +114,39 @@ def parse_journal(journal: bytes) -> tuple[QueuedObject, int] | None:
     entry = _parse_entry(first)
     deliveries = initial_deliveries(entry)
     finished_at: float | None = None
-    for line in rest:
-        kind, value = _parse_line(line)
+    for number, line in enumerate(rest, 2):
         finished_at = None
-        if kind == "finished":
-            finished_at = float(value)
-        elif kind == "to":
-            more = _parse_recipients(value)
-            entry = replace(entry, recipients=entry.recipients + more)
-            deliveries |= initial_deliveries(replace(entry, recipients=more))
+        try:
+            said = _parse_line(line)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            why = f"its journal is damaged at line {number}"
+            others = tuple(it for it in entry.recipients if it.destination != DAMAGED)
+            entry = replace(entry, recipients=(*others, Recipient(DAMAGED, Policy.OBSERVE, why)))
+            deliveries = _all_dead(deliveries, why)
+            continue
+        if isinstance(said, DeliveryRecord):
+            # One to a destination that a damaged line had named is nothing to go by.
+            if said.destination in deliveries or DAMAGED not in deliveries:
+                deliveries[said.destination] = said
+        elif isinstance(said, tuple):
+            entry = replace(entry, recipients=entry.recipients + said)
+            deliveries |= initial_deliveries(replace(entry, recipients=said))
         else:
-            record = _parse_delivery(value)
-            deliveries[record.destination] = record
+            finished_at = said
     return QueuedObject(entry, deliveries, finished_at), end
+
+
+def _all_dead(deliveries: dict[str, DeliveryRecord], why: str) -> dict[str, DeliveryRecord]:
+    """Return deliveries of which a damaged line may have said anything."""
+    records = {
+        name: record
+        if record.final
+        else replace(record, status=DeliveryStatus.DEAD, detail=why, next_try_at=None)
+        for name, record in deliveries.items()
+    }
+    at = max((it.at for it in records.values()), default=0.0)
+    records[DAMAGED] = DeliveryRecord(DAMAGED, DeliveryStatus.DEAD, at=at, detail=why)
+    return records
 
 
 def _parse_entry(line: bytes) -> Entry:
@@ -159,18 +182,14 @@ def _parse_recipients(value: Any) -> tuple[Recipient, ...]:
     )
 
 
-def _parse_line(line: bytes) -> tuple[str, Any]:
-    try:
-        [(kind, value)] = json.loads(line).items()
-    except (AttributeError, ValueError) as error:
-        raise ValueError(f"not a line of a spool journal ({error})") from error
-    if kind not in ("delivery", "to", "finished"):
-        raise ValueError(f"a line of a spool journal that this version does not know: {kind!a}")
-    return kind, value
-
-
-def _parse_delivery(value: Any) -> DeliveryRecord:
-    try:
+def _parse_line(line: bytes) -> DeliveryRecord | tuple[Recipient, ...] | float:
+    """Return a delivery, recipients, or when the object was finished."""
+    value: Any
+    [(kind, value)] = json.loads(line).items()
+    if kind == "finished":
+        return float(value)
+    if kind == "to":
+        return _parse_recipients(value)
+    if kind == "delivery":
         return DeliveryRecord(**{**value, "status": DeliveryStatus(value["status"])})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a delivery line of a spool journal ({error})") from error
+    raise ValueError(f"a line of a spool journal that this version does not know: {kind!a}")

@@ -2,7 +2,8 @@
 
 `Intake` asks a `Room` before it writes, and the spool is never asked for more than is set aside.
 The limits on bytes and objects are those of the whole spool, whichever worker receives; free space
-is that of the disk itself, looked up now and then because each look costs a system call.
+is that of the disk itself, less the spool's reserve where that was used, and looked up now and then
+because each look costs system calls.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Final
 
 from atlas_node.config import Limits
 from atlas_node.errors import SpoolError, SpoolFullError
 from atlas_node.spool.occupancy import Occupancy
+from atlas_node.spool.reserve import lacking_reserve
 
 _STEP: Final = 1 << 20
 _LOOK_AFTER_BYTES: Final = 16 << 20
@@ -92,7 +95,11 @@ class Room:
                     f"the disk of {self._folder} has {free} bytes free, "
                     f"spool.limits.min_free_bytes is {limits.min_free_bytes}"
                 )
-            most = min(limits.max_bytes - held, limits.max_object_bytes - before)
+            most = min(
+                limits.max_bytes - held,
+                limits.max_object_bytes - before,
+                free - limits.min_free_bytes,
+            )
             more = max(more, min(more + _STEP, most))
             self._free -= more
             self._occupancy.arriving(self._partition, more)
@@ -116,11 +123,12 @@ class Room:
         if now - self._looked > _LOOK_AFTER_SECONDS or self._free < self._look_again_at:
             try:
                 found = os.statvfs(self._folder)
+                lacking = lacking_reserve(Path(self._folder).parent)
             except OSError as error:
                 raise SpoolError(
                     f"cannot read the spool {self._folder}: {error.strerror}"
                 ) from error
-            self._free = found.f_bavail * found.f_frsize
+            self._free = max(0, found.f_bavail * found.f_frsize - lacking)
             self._look_again_at = self._free - _LOOK_AFTER_BYTES
             self._looked = now
         return self._free

@@ -1,4 +1,4 @@
-"""The lock on a folder of the spool: who may change what is in it.
+"""The folders of the spool, and the lock on each: who may change what is in it.
 
 The node holds one on the whole spool, a receiver and a forwarder each one on their side of a
 partition. The kernel lets a lock go when its process ends, however it ends.
@@ -25,7 +25,7 @@ class FolderLock:
     Parameters
     ----------
     folder : Path
-        Made when it is missing.
+        Made when it is missing, as `make_folder` does.
     name : str
         Of the lock file in it.
     patience : float
@@ -39,7 +39,7 @@ class FolderLock:
 
     def __init__(self, folder: Path, name: str = LOCK_NAME, patience: float = 0.0) -> None:
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
             self._file = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SpoolError(unusable(folder, error)) from error
@@ -61,6 +61,35 @@ class FolderLock:
     def close(self) -> None:
         """Let the folder go."""
         os.close(self._file)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder where it is missing, so that it is there after a loss of power.
+
+    Raises
+    ------
+    OSError
+        When that fails.
+    """
+    missing = [it for it in (folder, *folder.parents) if not it.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for made in missing:
+        sync_folder(made.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk.
+
+    Raises
+    ------
+    OSError
+        When that fails.
+    """
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def unusable(path: Path, error: OSError) -> str:

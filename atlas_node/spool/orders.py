@@ -28,6 +28,7 @@ from atlas_node.spool.listing import is_identifier
 from atlas_node.spool.lock import FolderLock, unusable
 from atlas_node.spool.occupancy import Occupancy
 from atlas_node.spool.partition import JOURNAL_SUFFIX, partitions
+from atlas_node.spool.reserve import keep_reserve, write_with_reserve
 from atlas_node.spool.spool import Spool
 
 ORDERS_FOLDER: Final = "orders"
@@ -38,6 +39,7 @@ _ANSWER: Final = ".answer"
 _LOOK_EVERY: Final = 0.05
 _AFTER_ERROR: Final = 5.0
 _FORGOTTEN_AFTER: Final = 3600.0
+_RESERVE_EVERY: Final = 2.0
 
 Target = tuple[str, str]
 """Identifier of an object and name of a destination: one delivery."""
@@ -146,10 +148,16 @@ class OrderDesk:
         self._mine = f"{partition}-"
         self._find_recipients = find_recipients
         self._not_before = 0.0
+        # One desk of the node sets the reserve aside again that an order has used.
+        self._reserve_at = 0.0 if partition == 0 else float("inf")
 
     def look(self) -> None:
         """Carry out and answer what has been ordered; an order that is no order is removed."""
-        if time.monotonic() < self._not_before:
+        now = time.monotonic()
+        if now >= self._reserve_at:
+            self._reserve_at = now + _RESERVE_EVERY
+            keep_reserve(self._folder.parent)
+        if now < self._not_before:
             return
         try:
             found = sorted(it for it in self._folder.iterdir() if it.name.startswith(self._mine))
@@ -206,7 +214,8 @@ def _retry(spool: Spool, object_id: str, destination: str, find_recipients: Find
     recipients = entry.recipients if entry else ()
     if entry is None or not any(it.destination == destination and it.refusal for it in recipients):
         return spool.retry(object_id, destination)
-    found = [it for it in find_recipients(entry, spool.read(entry)) if not it.refusal]
+    with spool.reading(entry) as data:
+        found = [it for it in find_recipients(entry, data) if not it.refusal]
     if not found:
         return "no route matches the object"
     spool.add_recipients(object_id, found)
@@ -256,7 +265,7 @@ def _ask(spool: Path, action: Action, parts: dict[int, list[Target]], timeout: f
     token = f"{time.time_ns():016x}{secrets.token_hex(4)}"
     waiting: dict[Path, int] = {}
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        write_with_reserve(spool, lambda: folder.mkdir(mode=0o700, exist_ok=True))
         for partition, targets in parts.items():
             path = folder / f"{partition}-{token}{_ORDER}"
             _write(path, {"action": action, "targets": targets})
@@ -277,12 +286,17 @@ def _ask(spool: Path, action: Action, parts: dict[int, list[Target]], timeout: f
 
 
 def _write(path: Path, value: object) -> None:
-    """Write a file that has its name only when it is complete."""
+    """Write a file that has its name only when it is complete, if need be into the reserve."""
+    content = json.dumps(value).encode("ascii")
+    write_with_reserve(path.parent.parent, lambda: _write_at_once(path, content))
+
+
+def _write_at_once(path: Path, content: bytes) -> None:
     part = path.with_suffix(".part")
     file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(file, "wb") as opened:
-            opened.write(json.dumps(value).encode("ascii"))
+            opened.write(content)
         part.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

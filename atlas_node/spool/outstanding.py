@@ -1,8 +1,9 @@
-"""Which of some instances still have to go to a destination, in any partition of a spool.
+"""Which of some instances a destination has not got, in any partition of a spool.
 
 The storage commitment relay asks before it asks an archive: one that has not got an instance yet
-would report it missing. Journals are read without a lock. One look through the whole spool finds
-the journals concerned; from then on only these are read.
+would report it missing, and one that has an older object under the same UID would commit to that.
+Journals are read without a lock. One look through the whole spool finds the journals concerned;
+from then on only these are read.
 """
 
 from __future__ import annotations
@@ -11,41 +12,67 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from atlas_node.errors import SpoolError
+from atlas_node.model import DeliveryRecord
 from atlas_node.spool.entry import QueuedObject
 from atlas_node.spool.journal import parse_journal
 from atlas_node.spool.partition import JOURNAL_SUFFIX, partitions
 
 
 class Outstanding:
-    """Journals of objects that a destination has not got yet; it only gets fewer.
+    """Journals of objects that a destination has not got; there come no more of them.
 
     Parameters
     ----------
     destination : str
-    journals : sequence of Path
     """
 
-    def __init__(self, destination: str, journals: list[Path]) -> None:
+    def __init__(self, destination: str) -> None:
         self._destination = destination
-        self._journals = journals
+        self._journals: list[Path] = []
+        self._dead: list[Path] = []
+
+    def add(self, journal: Path, delivery: DeliveryRecord) -> None:
+        """Take the journal of a delivery that is waited for, or dead."""
+        (self._dead if delivery.final else self._journals).append(journal)
 
     def left(self) -> int:
-        """Return how many are left at most; 0 when there are none.
+        """Return for how many is waited at most; 0 when for none.
 
         Raises
         ------
         SpoolError
             When the spool cannot be read.
         """
-        while self._journals and not _waits(self._journals[-1], self._destination):
-            self._journals.pop()
+        while self._journals:
+            found = _read(self._journals[-1])
+            delivery = found.deliveries.get(self._destination) if found else None
+            if delivery is not None and not delivery.final:
+                break
+            journal = self._journals.pop()
+            if delivery is not None and not delivery.settled:
+                self._dead.append(journal)
         return len(self._journals)
+
+    def dead(self) -> frozenset[str]:
+        """Return the SOP Instance UIDs of those that nobody waits for and that it has not got.
+
+        Raises
+        ------
+        SpoolError
+            When the spool cannot be read.
+        """
+        found = filter(None, map(_read, self._dead))
+        return frozenset(
+            it.entry.envelope.sop_instance_uid
+            for it in found
+            if not it.deliveries[self._destination].settled
+        )
 
 
 def outstanding(
     spool: Path, destination: str, wanted: Mapping[str, Collection[str]]
 ) -> dict[str, Outstanding]:
-    """Look through a spool for what `destination` has not got yet.
+    """Look through a spool for what `destination` has not got.
 
     Parameters
     ----------
@@ -69,7 +96,7 @@ def outstanding(
     for key, instances in wanted.items():
         for uid in instances:
             keys.setdefault(uid, []).append(key)
-    found: dict[str, list[Path]] = {key: [] for key in wanted}
+    found = {key: Outstanding(destination) for key in wanted}
     try:
         journals = [
             journal
@@ -81,21 +108,12 @@ def outstanding(
         raise SpoolError(f"cannot read the spool {spool}: {error.strerror or error}") from error
     for journal in journals:
         queued = _read(journal)
-        if queued is None or not _is_due(queued, destination):
+        delivery = queued.deliveries.get(destination) if queued else None
+        if queued is None or delivery is None or delivery.settled:
             continue
         for key in keys.get(queued.entry.envelope.sop_instance_uid, ()):
-            found[key].append(journal)
-    return {key: Outstanding(destination, journals) for key, journals in found.items()}
-
-
-def _waits(journal: Path, destination: str) -> bool:
-    queued = _read(journal)
-    return queued is not None and _is_due(queued, destination)
-
-
-def _is_due(queued: QueuedObject, destination: str) -> bool:
-    delivery = queued.deliveries.get(destination)
-    return delivery is not None and not delivery.final
+            found[key].add(journal, delivery)
+    return found
 
 
 def _read(journal: Path) -> QueuedObject | None:

@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from atlas_node.errors import DamagedObjectError, SpoolError
+from atlas_node.errors import DamagedObjectError, SpoolError, UnreadableObjectError
 from atlas_node.spool.entry import Entry, QueuedObject
 from atlas_node.spool.journal import parse_journal
-from atlas_node.spool.lock import FolderLock, unusable
+from atlas_node.spool.lock import FolderLock, sync_folder, unusable
+from atlas_node.spool.reserve import write_with_reserve
 
 Buffer = bytes | bytearray | memoryview
 
@@ -63,13 +64,17 @@ class Partition:
         self._finding = threading.Lock()
         self._lock = FolderLock(folder, side, patience)
         try:
+            # The other side may have made it a moment ago, and may not have come to this yet.
+            sync_folder(folder.parent)
             self._fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             self._lock.close()
             raise SpoolError(unusable(folder, error)) from error
+        self._null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
     def close(self) -> None:
         """Let the folder go; the objects stay."""
+        os.close(self._null)
         os.close(self._fd)
         self._lock.close()
 
@@ -100,6 +105,7 @@ class Partition:
                 raise SpoolError(f"the spool {self.folder.parent} is gone; bring it back")
             lock = FolderLock(self.folder, self._side)
             try:
+                sync_folder(self.folder.parent)
                 found = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             except OSError:
                 lock.close()
@@ -216,18 +222,26 @@ class Partition:
     # The forwarder
 
     def append(self, object_id: str, line: bytes, *, sync: bool = False) -> None:
-        """Add a line to the journal of an object.
+        """Add a line to the journal of an object; on a full disk it gets the spool's reserve.
 
         Raises
         ------
-        OSError
+        SpoolError
             When the journal cannot be written.
         """
+        try:
+            write_with_reserve(self.folder.parent, lambda: self._append(object_id, line, sync))
+        except OSError as error:
+            raise SpoolError(
+                f"cannot write the journal of {object_id}: {error.strerror}"
+            ) from error
+
+    def _append(self, object_id: str, line: bytes, sync: bool) -> None:
         file = self.open(object_id + JOURNAL_SUFFIX, os.O_WRONLY | os.O_APPEND)
         try:
             written = os.write(file, line)
             if written != len(line):
-                # A full disk takes a part: without this the next line would go on in its middle.
+                # A full disk takes a part: the next line must not go on in its middle.
                 os.ftruncate(file, os.lseek(file, 0, os.SEEK_CUR) - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if sync:
@@ -242,19 +256,22 @@ class Partition:
         ------
         DamagedObjectError
             When the file is missing or has not the size that was written.
+        UnreadableObjectError
+            When the disk does not give back all of it.
         SpoolError
             When it cannot be read now.
         """
         name = entry.object_id + DATA_SUFFIX
+        expected = entry.offset + entry.size
         try:
             file = self.open(name, os.O_RDONLY)
             try:
                 size = os.fstat(file).st_size
-                if size != entry.offset + entry.size:
+                if size != expected:
                     raise DamagedObjectError(
-                        f"{self.folder / name} has {size} bytes, "
-                        f"expected {entry.offset + entry.size}"
+                        f"{self.folder / name} has {size} bytes, expected {expected}"
                     )
+                self._look_through(file, name, size)
                 mapped = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
             finally:
                 os.close(file)
@@ -264,6 +281,26 @@ class Partition:
                 f"cannot read {self.folder / name}: {error.strerror or error}"
             ) from error
         return memoryview(mapped)[entry.offset :]
+
+    def _look_through(self, file: int, name: str, size: int) -> None:
+        """Bring a file into memory, without copying it.
+
+        A page that the disk does not give back is an error here. Touched in a mapping, it would
+        be the end of the process (SIGBUS), and of each that takes its place.
+        """
+        done = 0
+        while done < size:
+            try:
+                sent = os.sendfile(self._null, file, done, size - done)
+            except OSError as error:
+                if error.errno in (errno.EINVAL, errno.ENOSYS):
+                    return  # a file system that cannot do this
+                raise UnreadableObjectError(
+                    f"cannot read {self.folder / name} from byte {done} on: {error.strerror}"
+                ) from error
+            if not sent:
+                raise DamagedObjectError(f"{self.folder / name} has {done} bytes, expected {size}")
+            done += sent
 
     def load(self, object_id: str) -> QueuedObject | None:
         """Return an object from its journal; None when it is finished or not accepted yet.
@@ -278,6 +315,17 @@ class Partition:
         except FileNotFoundError:
             return None
         return queued
+
+    def has_journal(self, object_id: str) -> bool:
+        """Whether an object has a journal, whatever is in it."""
+        try:
+            os.stat(object_id + JOURNAL_SUFFIX, dir_fd=self._fd)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            # A disk that fails does not make it go away.
+            return True
+        return True
 
     def sweep(self) -> Iterator[tuple[QueuedObject, str]]:
         """Put the journals in order after a stop of any kind and yield what was accepted.

@@ -6,23 +6,32 @@ The supervisor calls `prepare_spool` and holds the lock that it returns as long 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 from pathlib import Path
 
 from atlas_node.errors import SpoolError
+from atlas_node.spool.in_hand import IN_HAND_FILE
 from atlas_node.spool.lock import (
     FORWARDER_LOCK,
     LOCK_NAME,
     RECEIVER_LOCK,
     FolderLock,
+    make_folder,
+    sync_folder,
     unusable,
 )
 from atlas_node.spool.partition import DATA_SUFFIX, JOURNAL_SUFFIX, partitions
+from atlas_node.spool.reserve import is_full, keep_reserve, write_with_reserve
+
+_logger = logging.getLogger(__name__)
 
 
 def prepare_spool(spool: Path, workers: int) -> FolderLock:
     """Take a spool for this node, and move objects of partitions without a worker to partition 0.
+
+    A full disk is no reason not to start: what is in the spool has to leave it.
 
     Returns
     -------
@@ -36,10 +45,13 @@ def prepare_spool(spool: Path, workers: int) -> FolderLock:
     """
     lock = FolderLock(spool, patience=1.0)
     try:
-        _probe(spool)
+        _probe_or_say_full(spool)
+        keep_reserve(spool)
         for number, folder in partitions(spool).items():
             if number >= workers:
                 _adopt(folder, spool / "0")
+            elif number:
+                _disown(folder, spool / "0")
     except OSError as error:
         lock.close()
         raise SpoolError(unusable(spool, error)) from error
@@ -58,7 +70,7 @@ def probe_spool(spool: Path) -> bool:
         When it cannot be written.
     """
     try:
-        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(spool)
         _probe(spool)
     except OSError as error:
         raise SpoolError(unusable(spool, error)) from error
@@ -69,42 +81,72 @@ def probe_spool(spool: Path) -> bool:
     return False
 
 
+def _probe_or_say_full(spool: Path) -> None:
+    try:
+        write_with_reserve(spool, lambda: _probe(spool))
+    except OSError as error:
+        if not is_full(error):
+            raise
+        _logger.error(
+            "the disk of the spool %s is full: objects are refused with 0xA700 until it has room; "
+            "what is in the spool is delivered",
+            spool,
+        )
+
+
 def _probe(spool: Path) -> None:
     probe = spool / f"probe-{os.getpid()}"
-    probe.write_bytes(b"\0")
-    probe.unlink()
+    try:
+        probe.write_bytes(b"\0")
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _adopt(folder: Path, heir: Path) -> None:
     """Move every object of `folder` to `heir`; cut short anywhere, nothing accepted is lost.
 
-    The data file is in both places when the journal moves, so that a journal always has its
-    data beside it; whichever copy is left over is a data file without a journal, and swept.
+    A power failure counts, too: names in `heir` are on the disk before those in `folder` go, and
+    the journals there are gone before the data goes. In between, an object is in both.
     """
     with contextlib.ExitStack() as stack:
         # A worker that is still ending has the partition a moment longer.
         for side in (RECEIVER_LOCK, FORWARDER_LOCK):
             stack.callback(FolderLock(folder, side, patience=5.0).close)
-        heir.mkdir(mode=0o700, exist_ok=True)
-        for journal in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")):
+        make_folder(heir)
+        journals = sorted(folder.glob(f"*{JOURNAL_SUFFIX}"))
+        for journal in journals:
             data = journal.with_suffix(DATA_SUFFIX)
             if data.exists():
                 _copy(data, heir / data.name)
-            journal.rename(heir / journal.name)
+            _copy(journal, heir / journal.name)
+        sync_folder(heir)
+        for journal in journals:
+            journal.unlink()
+        sync_folder(folder)
         for data in folder.glob(f"*{DATA_SUFFIX}"):
             data.unlink()
-        for name in (LOCK_NAME, RECEIVER_LOCK, FORWARDER_LOCK):
+        for name in (LOCK_NAME, RECEIVER_LOCK, FORWARDER_LOCK, IN_HAND_FILE):
             (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()
 
 
-def _copy(data: Path, copy: Path) -> None:
+def _disown(folder: Path, heir: Path) -> None:
+    """Remove from `heir` what a takeover that is no longer wanted had copied there of `folder`."""
+    both = [it for it in folder.glob(f"*{JOURNAL_SUFFIX}") if (heir / it.name).exists()]
+    for journal in both:
+        (heir / journal.name).unlink()
+    if both:
+        # The data is swept as that of an object that has no journal.
+        sync_folder(heir)
+
+
+def _copy(file: Path, copy: Path) -> None:
     copy.unlink(missing_ok=True)
     try:
-        os.link(data, copy)
+        os.link(file, copy)
     except OSError:
         # Not every file system has hard links.
-        shutil.copyfile(data, copy)
-        with copy.open("rb+") as file:
-            os.fsync(file.fileno())
+        shutil.copyfile(file, copy)
+        with copy.open("rb+") as opened:
+            os.fsync(opened.fileno())

@@ -8,31 +8,35 @@ annotation log has said so.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from atlas_node.config import SpoolSettings
 from atlas_node.errors import SpoolError
 from atlas_node.model import DeliveryRecord, DeliveryStatus
+from atlas_node.spool.annotations import HeldAnnotations
 from atlas_node.spool.doorbell import Doorbell
 from atlas_node.spool.entry import Entry, QueuedObject, Recipient, initial_deliveries
 from atlas_node.spool.finished import FinishedObjects
 from atlas_node.spool.handout import Change, Delivery
-from atlas_node.spool.journal import delivery_line, recipients_line
+from atlas_node.spool.in_hand import IN_HAND_FILE, InHand
+from atlas_node.spool.journal import DAMAGED, delivery_line, recipients_line
 from atlas_node.spool.lock import FORWARDER_LOCK
 from atlas_node.spool.occupancy import Occupancy
 from atlas_node.spool.partition import JOURNAL_SUFFIX, Partition
 from atlas_node.spool.queues import DeliveryQueue
+from atlas_node.spool.reserve import give_up_when_full
 from atlas_node.spool.standing import Standing, StandingCounts
 from atlas_node.spool.unrecorded import Unrecorded
+from atlas_node.spool.waiting import waits_for
 
 _PATIENCE: Final = 10.0
 _SYNTAXES_AHEAD: Final = 256
-_ANNOTATED_BYTES: Final = 128 << 20
 _LATELY: Final = 1.0
 
 _logger = logging.getLogger(__name__)
@@ -43,7 +47,6 @@ class _Kept:
     entry: Entry
     deliveries: dict[str, DeliveryRecord]
     recorded: bool = field(default=False)
-    annotation: object | None = field(default=None)
 
 
 class Spool:
@@ -82,6 +85,7 @@ class Spool:
         self._doorbell = doorbell
         self._files = Partition(settings.path / str(partition), FORWARDER_LOCK, _PATIENCE)
         self._finished = FinishedObjects(settings, partition, self._files, occupancy)
+        self._in_hand = InHand(self._files.folder / IN_HAND_FILE)
         self._wakes = 0
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
@@ -90,7 +94,7 @@ class Spool:
         self._taken: set[tuple[str, str]] = set()
         self._unrecorded = Unrecorded(self._lock)
         self._standing = StandingCounts()
-        self._annotated = 0
+        self._annotations = HeldAnnotations()
         self._missed = occupancy.missed(partition)
         finished = []
         for queued, damage in self._files.sweep():
@@ -99,6 +103,7 @@ class Spool:
                     self._restore(queued, damage)
             else:
                 finished.append(queued)
+        self._in_hand.forget_all_but(self._kept)
         # Data whose journal is gone: the forwarder before this one was ended while it removed it.
         self._files.remove_torn()
         size = sum(kept.entry.size for kept in self._kept.values())
@@ -108,6 +113,7 @@ class Spool:
 
     def close(self) -> None:
         """Let another process have the partition; what is in it stays."""
+        self._in_hand.close()
         self._files.close()
 
     def __len__(self) -> int:
@@ -131,7 +137,6 @@ class Spool:
                     for name in self._files.names()
                     if name.endswith(JOURNAL_SUFFIX)
                 ]
-            # Only this thread adds to what is kept, so nothing is added twice.
             found = [self._files.load(it) for it in rung if it not in self._kept]
         except (OSError, SpoolError) as error:
             _logger.error("cannot read the spool %s: %s", self._files.folder, error)
@@ -143,9 +148,16 @@ class Spool:
         if new:
             with self._lock:
                 for queued in new:
-                    if queued.entry.object_id not in self._leaving:
+                    if self._is_new(queued.entry.object_id):
                         self._keep(queued.entry, dict(queued.deliveries))
         self._finished.expire(self._clock())
+
+    def _is_new(self, object_id: str) -> bool:
+        """Whether an object whose journal was read is to be kept, not kept or even gone by now."""
+        if object_id in self._kept or object_id in self._leaving:
+            return False
+        # In this order: what is no longer leaving is finished, stuck or without a journal.
+        return not self._finished.has(object_id) and self._files.has_journal(object_id)
 
     # Delivering
 
@@ -188,6 +200,7 @@ class Spool:
         record: DeliveryRecord,
         *,
         hold_place: bool = False,
+        let_pass: bool = False,
         annotation: object | None = None,
     ) -> None:
         """Put down what became of a delivery that was taken.
@@ -200,15 +213,17 @@ class Spool:
         hold_place : bool
             Let it come again before everything that arrived after it: nothing was wrong with the
             object, the destination could not be reached.
+        let_pass : bool
+            Hand out what was held back behind it, although it is not final.
         annotation : object or None
             What was sent, for the recorder, so that it need not be made again.
         """
         object_id, destination = delivery.entry.object_id, record.destination
         try:
             self._files.append(object_id, delivery_line(record))
-        except (OSError, SpoolError) as error:
+        except SpoolError as error:
             # What is on the disk is older: after a crash it would be sent once more, not lost.
-            _logger.error("cannot write the journal of %s: %s", object_id, error)
+            _logger.error("%s", error)
         with self._lock:
             kept = self._kept[object_id]
             self._taken.discard((object_id, destination))
@@ -216,34 +231,47 @@ class Spool:
             queue = self._queue(destination)
             if record.status is DeliveryStatus.SENT:
                 queue.sent_at = time.monotonic()
-            if record.final:
+            if record.final or let_pass:
                 queue.release(object_id)
-            else:
+            if not record.final:
                 queue.push(object_id, None if hold_place else record.next_try_at)
             if annotation is not None and not kept.recorded:
-                self._hold_annotation(kept, annotation)
+                self._annotations.hold(kept.entry, annotation)
             self._tell_recorder(object_id)
 
     def hold_back(self, delivery: Delivery, behind: str) -> bool:
         """Put back a delivery that was taken, to come after that of another object.
 
         It is not counted a try, and comes again when the other object's delivery to the same
-        destination is final.
+        destination is final or lets it pass. The journal says what it waits for.
 
         Returns
         -------
         bool
             False, and nothing is done, when the other is final already or gone.
         """
-        destination = delivery.recipient.destination
+        object_id, record = delivery.entry.object_id, delivery.record
+        if not self._comes_before(behind, record.destination):
+            return False
+        if record.status is DeliveryStatus.PENDING and record.detail != waits_for(behind):
+            record = replace(record, at=self._clock(), detail=waits_for(behind))
+            try:
+                self._files.append(object_id, delivery_line(record))
+            except SpoolError as error:
+                _logger.error("%s", error)
         with self._lock:
-            other = self._kept.get(behind)
-            if other is None or other.deliveries[destination].final:
+            # A person may have dropped the other one meanwhile.
+            if not self._comes_before(behind, record.destination):
                 return False
-            object_id = delivery.entry.object_id
-            self._taken.discard((object_id, destination))
-            self._queue(destination).hold(object_id, behind)
+            self._taken.discard((object_id, record.destination))
+            self._change_delivery(self._kept[object_id], record)
+            self._queue(record.destination).hold(object_id, behind)
             return True
+
+    def _comes_before(self, object_id: str, destination: str) -> bool:
+        """Whether there is a delivery that another one can be held back behind."""
+        kept = self._kept.get(object_id)
+        return kept is not None and not kept.deliveries[destination].final
 
     def read(self, entry: Entry) -> memoryview:
         """Return the received data set of an object, mapped from its file.
@@ -252,10 +280,24 @@ class Spool:
         ------
         DamagedObjectError
             When the file is missing or has not the size that was written.
+        UnreadableObjectError
+            When the disk does not give back all of it.
         SpoolError
             When it cannot be read now.
         """
         return self._files.read(entry)
+
+    @contextlib.contextmanager
+    def reading(self, entry: Entry) -> Iterator[memoryview]:
+        """Have the received data set of an object, as `read` returns it, while it is worked on.
+
+        Raises
+        ------
+        DamagedObjectError, UnreadableObjectError or SpoolError
+            As `read` does; and where the process was killed over this object again and again.
+        """
+        with self._in_hand.hold(entry.object_id):
+            yield self.read(entry)
 
     def syntaxes_ahead(self, destination: str) -> list[tuple[str, str]]:
         """Return the SOP classes and transfer syntaxes of what comes next for a destination."""
@@ -358,7 +400,7 @@ class Spool:
             kept = self._kept[object_id]
             known = {it.destination for it in kept.entry.recipients}
             more = tuple(it for it in recipients if it.destination not in known)
-            self._append(object_id, recipients_line(more))
+            self._files.append(object_id, recipients_line(more))
             kept.entry = replace(kept.entry, recipients=kept.entry.recipients + more)
             added = initial_deliveries(replace(kept.entry, recipients=more))
             kept.deliveries.update(added)
@@ -380,7 +422,7 @@ class Spool:
         if record.settled and status is DeliveryStatus.DROPPED:
             return f"it is {record.status} already"
         record = DeliveryRecord(destination, status, at=self._clock(), detail=why)
-        self._append(object_id, delivery_line(record))
+        self._files.append(object_id, delivery_line(record))
         self._change_delivery(kept, record)
         queue = self._queue(destination)
         if record.final:
@@ -390,14 +432,6 @@ class Spool:
             queue.push(object_id)
         self._tell_recorder(object_id)
         return ""
-
-    def _append(self, object_id: str, line: bytes) -> None:
-        try:
-            self._files.append(object_id, line)
-        except OSError as error:
-            raise SpoolError(
-                f"cannot write the journal of {object_id}: {error.strerror}"
-            ) from error
 
     # Recording
 
@@ -428,7 +462,8 @@ class Spool:
     def _change(self, object_id: str) -> Change:
         kept = self._kept[object_id]
         deliveries = tuple(kept.deliveries.values())
-        return Change(kept.entry, deliveries, not kept.recorded, kept.annotation)
+        annotation = self._annotations.of(object_id)
+        return Change(kept.entry, deliveries, not kept.recorded, annotation)
 
     def _moves(self, object_id: str) -> bool:
         """Whether all that an object still waits for are destinations that take objects now."""
@@ -446,7 +481,7 @@ class Spool:
                 object_id = change.entry.object_id
                 kept = self._kept[object_id]
                 kept.recorded = True
-                self._hold_annotation(kept, None)
+                self._annotations.release(object_id)
                 if tuple(kept.deliveries.values()) != change.deliveries:
                     continue
                 self._unrecorded.remove(object_id)
@@ -465,21 +500,13 @@ class Spool:
         with self._lock:
             self._unrecorded.put_last(change.entry.object_id)
 
+    def make_room(self) -> None:
+        """Give the reserve of the spool up when its disk is full: the log may be on the same."""
+        give_up_when_full(self._files.folder.parent)
+
     def _tell_recorder(self, object_id: str) -> None:
         deliveries = self._kept[object_id].deliveries.values()
         self._unrecorded.add(object_id, ready=all(it.final for it in deliveries))
-
-    def _hold_annotation(self, kept: _Kept, annotation: object | None) -> None:
-        """Keep an annotation with its object until it is recorded, if there is place."""
-        size = kept.entry.size
-        if kept.annotation is None and annotation is not None:
-            # An annotation may hold the whole object, written anew.
-            if self._annotated + size > _ANNOTATED_BYTES:
-                return
-            self._annotated += size
-        elif kept.annotation is not None and annotation is None:
-            self._annotated -= size
-        kept.annotation = annotation
 
     # Keeping
 
@@ -503,6 +530,9 @@ class Spool:
                     deliveries[name] = replace(
                         record, status=DeliveryStatus.DEAD, detail=damage, next_try_at=None
                     )
+        if DAMAGED in deliveries and not deliveries[DAMAGED].settled:
+            why = deliveries[DAMAGED].detail
+            _logger.error("object %s waits for a person: %s", queued.entry.object_id, why)
         self._keep(queued.entry, deliveries)
 
     def _keep(self, entry: Entry, deliveries: dict[str, DeliveryRecord]) -> None:

@@ -81,6 +81,9 @@ class Enquiry:
         Of its report: 1 all are committed, 2 some are not; 0 before.
     report : EncodedDataSet or None
         Event Information of its report.
+    undelivered : tuple of str
+        SOP Instance UIDs of objects in the spool whose delivery to it was dead when it was asked.
+        What it says of these is about other objects.
     """
 
     destination: str
@@ -92,6 +95,7 @@ class Enquiry:
     detail: str = ""
     event_type: int = 0
     report: EncodedDataSet | None = None
+    undelivered: tuple[str, ...] = ()
 
     @property
     def final(self) -> bool:
@@ -258,6 +262,7 @@ def _enquiry_json(enquiry: Enquiry) -> dict[str, Any]:
         "detail": enquiry.detail,
         "event_type": enquiry.event_type,
         "report": _data_set_json(enquiry.report) if enquiry.report else None,
+        "undelivered": enquiry.undelivered,
     }
 
 
@@ -268,5 +273,6 @@ def _enquiry(value: dict[str, Any]) -> Enquiry:
         status=EnquiryStatus(value.pop("status")),
         transaction_uids=tuple(value.pop("transaction_uids")),
         report=_data_set(report) if (report := value.pop("report")) else None,
+        undelivered=tuple(value.pop("undelivered", ())),
         **value,
     )

@@ -29,10 +29,12 @@ from atlas_node.spool import (
     Entry,
     Look,
     Outcome,
+    Reasons,
     SpoolOverview,
     give_order,
     read_queue,
 )
+from atlas_node.spool.journal import DAMAGED
 from atlas_node.spool.orders import Target
 from atlas_node.web.delivery_orders import (
     TIMEOUT,
@@ -125,6 +127,7 @@ def routes(site: Site) -> list[Route]:
             "at_once": PAGE_SIZE,
             "outcome": outcomes.get(given.get("outcome", "")),
             "no_route": _NO_ROUTE,
+            "damaged": DAMAGED,
             "spool": site.config.spool.path,
         }
 
@@ -215,6 +218,15 @@ def deliveries_view(
     number = min(whole_number(given, "page", 1, 10**6), last_page)
     begin = (number - 1) * PAGE_SIZE
     statuses = Counter(it.status for _, it in of_destination)
+    reasons = Reasons(
+        tried=activity.destinations if activity.running else {},
+        configured={it.name for it in config.destinations},
+        retried={
+            (entry.object_id, it.destination)
+            for entry, it in of_destination
+            if it.status is DeliveryStatus.FAILED
+        },
+    )
     return {
         "running": activity.running,
         "heard_at": iso(max(it.at for it in activity.processes)) if activity.processes else None,
@@ -227,7 +239,9 @@ def deliveries_view(
         "found": len(found),
         "page": number,
         "last_page": last_page,
-        "deliveries": [_delivery(*it) for it in found[begin : begin + PAGE_SIZE]],
+        "deliveries": [
+            _delivery(entry, reasons.explain(it)) for entry, it in found[begin : begin + PAGE_SIZE]
+        ],
         "by_status": {
             it.value: statuses[it] for it in (DeliveryStatus.PENDING, *TROUBLE)
         },

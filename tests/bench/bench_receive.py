@@ -24,6 +24,7 @@ from tests.bench.side_by_side import Competitor, compare, costs, goal, machine, 
 COMPETITORS = {
     "ours": Competitor(programs.atlas),
     "ours, fsync": Competitor(programs.atlas_fsync),
+    "ours, routed": Competitor(programs.atlas_routed),
     "storescp": Competitor(programs.storescp),
     "storescp +B": Competitor(programs.storescp_unparsed),
     "Orthanc": Competitor(programs.orthanc, 0.5),

@@ -85,20 +85,28 @@ def _run(name: str, command: list[str], folder: Path, port: int) -> Iterator[Run
 
 
 @contextmanager
-def atlas(folder: Path, destination: int | None, durability: str = "os") -> Iterator[Running]:
-    """Atlas Node; without a destination every object goes into its log alone."""
+def atlas(
+    folder: Path, destination: int | None, durability: str = "os", looks_for: str | None = None
+) -> Iterator[Running]:
+    """Atlas Node; without a destination every object goes into its log alone.
+
+    With `looks_for` it also has a route that looks in every object for that private creator.
+    """
     port, spool = free_port(), folder / "spool"
+    routes: list[dict[str, object]] = [{"to": ["pacs" if destination else "log"]}]
+    if looks_for:
+        routes.append({"match": {"private_creator": looks_for}, "to": ["log"]})
     config = {
         "node": {"port": port, "workers": WORKERS},
         "spool": {"path": "spool", "durability": durability, "limits": {"min_free_bytes": 1}},
         "log": {"url": "sqlite:///log.db"},
         "web": {"enabled": False},
         "destinations": [],
-        "routes": [{"to": ["log"]}],
+        "routes": routes,
     }
     if destination:
         pacs = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": destination}
-        config |= {"destinations": [pacs], "routes": [{"to": ["pacs"]}]}
+        config["destinations"] = [pacs]
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     command = [sys.executable, "-c", "from atlas_node.cli import main; main()"]
@@ -116,6 +124,13 @@ def atlas(folder: Path, destination: int | None, durability: str = "os") -> Iter
 def atlas_fsync(folder: Path, destination: int | None) -> Iterator[Running]:
     with atlas(folder, destination, "fsync") as running:
         running.name = "Atlas Node, fsync"
+        yield running
+
+
+@contextmanager
+def atlas_routed(folder: Path, destination: int | None) -> Iterator[Running]:
+    with atlas(folder, destination, looks_for="NOBODY*") as running:
+        running.name = "Atlas Node, routed by private creator"
         yield running
 
 

@@ -13,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from atlas_dictionary import open_layers
 from atlas_node.annotate import Annotator
 from atlas_node.encoding.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
@@ -29,6 +31,8 @@ _SERIES = "2.25.2000000000000000000000000000000000"
 _LOOK = 1.0
 _PAUSE = 0.05
 """Seconds between looks through all objects, which keep the destination from its work."""
+_PIXELS = 2048
+_PIXEL_DATA_HEADER = 12
 _TEMPLATES: dict[int, bytes] = {}
 
 
@@ -40,7 +44,7 @@ class Sample:
     data: bytes | memoryview
 
 
-def sample(number: int, size: int = 2048, *, series: int = 0, version: int = 0) -> Sample:
+def sample(number: int, size: int = _PIXELS, *, series: int = 0, version: int = 0) -> Sample:
     """Return a CT object with private elements that are UN; other numbers are other objects.
 
     Objects of one number and another `version` have the same SOP Instance UID and other bytes.
@@ -55,6 +59,16 @@ def sample(number: int, size: int = 2048, *, series: int = 0, version: int = 0) 
     mark = b"nobody knows"
     data = data.replace(mark, b"%06d%06d" % (number % 10**6, version))
     return Sample(f"2.25.{uid}", data)
+
+
+def long_sample(number: int, size: int) -> Sample:
+    """Return a CT object whose Pixel Data have `size` zeros."""
+    one = sample(number)
+    head = one.data[: -_PIXELS - _PIXEL_DATA_HEADER]
+    prefix = head + b"\xe0\x7f\x10\x00OW\0\0" + size.to_bytes(4, "little")
+    data = np.zeros(len(prefix) + size, np.uint8)  # what is never written takes no memory
+    data[: len(prefix)] = np.frombuffer(prefix, np.uint8)
+    return Sample(one.uid, memoryview(data))
 
 
 def annotated_digest(data: bytes | memoryview) -> str:

@@ -154,6 +154,16 @@ class NodeProcess:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
 
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ``atlas-node`` with the configuration of the node."""
+        return subprocess.run(
+            [*ATLAS_NODE, *arguments, "-c", str(self.config_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
     def queue(self) -> list[dict[str, str]]:
         """What ``atlas-node queue list`` shows of each delivery."""
         return [

@@ -3,7 +3,8 @@
 `Disk.recording` notes every write, truncation, rename, removal and sync below a folder while a
 test works on it. `Disk.after` makes what a loss of power at one of these moments may leave behind:
 all that was synced, and of the rest any part. Bytes that were not synced may be missing from some
-byte on, or be zeros; names that were not synced may be there or not, each for itself.
+byte on, or be zeros; names that were not synced, of files and of folders, may be there or not, each
+for itself. A folder that is not there has nothing in it, whatever was synced.
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ class _Synced:
 class _Named:
     path: str
     file: _File | None
+
+
+@dataclass(frozen=True)
+class _Folder:
+    path: str
+    is_made: bool
 
 
 @dataclass(frozen=True)
@@ -108,17 +115,29 @@ class Disk:
                 durable |= {
                     number
                     for number, it in enumerate(self.events[: event.until])
-                    if isinstance(it, _Named) and it.path.rpartition("/")[0] == event.folder
+                    if isinstance(it, _Named | _Folder)
+                    and it.path.rpartition("/")[0] == event.folder
                 }
         names: dict[str, _File] = {}
+        folders = {str(self.root)}
         share = chance.choice((0.0, 0.5, 1.0))
         for number, event in enumerate(self.events[:moment]):
-            if isinstance(event, _Named) and (number in durable or chance.random() < share):
-                if event.file is None:
-                    names.pop(event.path, None)
-                else:
-                    names[event.path] = event.file
-        return names, noted
+            if not isinstance(event, _Named | _Folder):
+                continue
+            if number not in durable and chance.random() >= share:
+                continue
+            if isinstance(event, _Folder):
+                (folders.add if event.is_made else folders.discard)(event.path)
+            elif event.file is None:
+                names.pop(event.path, None)
+            else:
+                names[event.path] = event.file
+        return {path: it for path, it in names.items() if self._is_in(path, folders)}, noted
+
+    def _is_in(self, path: str, folders: set[str]) -> bool:
+        """Whether every folder on the way to a file is there."""
+        above = (str(it) for it in Path(path).parents if it.is_relative_to(self.root))
+        return all(it in folders for it in above)
 
     def _left_bytes(self, file: _File, moment: int, chance: random.Random) -> bytes:
         made = synced = 0
@@ -221,6 +240,25 @@ class Disk:
     def _fdatasync(self, fd: int) -> None:
         self._sync("fdatasync", fd)
 
+    def _posix_fallocate(self, fd: int, offset: int, length: int) -> None:
+        with self._lock:
+            self._real["posix_fallocate"](fd, offset, length)
+            self._note(self._of(fd), offset + length, None)
+
+    def _mkdir(self, path: Any, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        with self._lock:
+            self._real["mkdir"](path, mode, dir_fd=dir_fd)
+            if (below := self._below(path, dir_fd)) is not None:
+                found = Path(below).stat()
+                self._files.pop((found.st_dev, found.st_ino), None)
+                self.events.append(_Folder(below, is_made=True))
+
+    def _rmdir(self, path: Any, *, dir_fd: int | None = None) -> None:
+        with self._lock:
+            self._real["rmdir"](path, dir_fd=dir_fd)
+            if (below := self._below(path, dir_fd)) is not None:
+                self.events.append(_Folder(below, is_made=False))
+
     def _unlink(self, path: Any, *, dir_fd: int | None = None) -> None:
         with self._lock:
             self._real["unlink"](path, dir_fd=dir_fd)
@@ -251,7 +289,7 @@ class Disk:
 
 _CALLS = (
     "open", "write", "writev", "pwrite", "ftruncate", "fsync", "fdatasync", "unlink", "rename",
-    "replace", "link",
+    "replace", "link", "mkdir", "rmdir", "posix_fallocate",
 )  # fmt: skip
 
 

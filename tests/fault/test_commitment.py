@@ -6,13 +6,11 @@ Lost must be 0; a scanner that is told twice is allowed.
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,19 +28,9 @@ from tests.fault import results
 from tests.fault.nodes import NodeProcess, seeds
 from tests.fault.results import Tally
 
-# pynetdicom leaves the socket of a connection that was refused to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 SCANNERS = 3
 REQUESTS = 4
 """Of each scanner, in each run."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sockets_are_collected() -> Iterator[None]:
-    """Those that pynetdicom leaves open, while their warnings are still ignored."""
-    yield
-    gc.collect()
 
 
 class Asking(threading.Thread):

@@ -136,7 +136,7 @@ def test_a_series_arrives_in_its_order_although_some_objects_fail_at_first(seed,
     chance, ledger = random.Random(seed), Ledger("destination fails at first, by series")
     objects = [sample(n, series=n % 3) for n in range(OBJECTS)]
     with Destination() as pacs:
-        pacs.answer = first_time(lambda: chance.choice((0xA700, 0xC000)), 0.2, chance)
+        pacs.answer = first_time(lambda: chance.choice((0xA700, 0x0110)), 0.2, chance)
         with NodeProcess(tmp_path, {"pacs": pacs.port}, node={"workers": 1}) as node:
             ledger.scan(node.port, objects)
             tally = ledger.settle(node, pacs)
@@ -151,8 +151,8 @@ def test_a_series_arrives_in_its_order_although_some_objects_fail_at_first(seed,
 
 def test_what_is_refused_for_good_is_dead_with_the_reason_and_holds_up_nothing(tmp_path):
     ledger = Ledger("destination refuses some objects for good")
-    objects = [sample(n, series=n) for n in range(OBJECTS)]
-    bad = {one.uid for one in objects[::10]}
+    objects = [sample(n, series=n % 5) for n in range(OBJECTS)]
+    bad = {one.uid for one in objects[::10]}  # all of one series
     with Destination() as pacs, Destination() as choosy:
         pacs.answer = lambda arrival: 0xA900 if arrival.uid in bad else 0x0000
         choosy.refuses = True
@@ -162,6 +162,9 @@ def test_what_is_refused_for_good_is_dead_with_the_reason_and_holds_up_nothing(t
             assert (tally.delivered, tally.dead) == (OBJECTS - len(bad), len(bad))
             node.wait_until(lambda: len(node.dead("choosy")) == OBJECTS)
             dead = [it for it in node.queue() if it["status"] == "dead"]
+    for number in range(5):
+        good = [one.uid for one in objects[number::5] if one.uid not in bad]
+        assert [uid for uid in pacs.arrived if uid in good] == good
     reasons = {(it["destination"], it["detail"]) for it in dead}
     assert {name for name, _ in reasons} == {"pacs", "choosy"}
     assert all("0xA900" in said for name, said in reasons if name == "pacs")

@@ -85,6 +85,47 @@ def test_a_full_disk_refuses_and_takes_objects_again_when_there_is_room(disk, tm
             ledger.settle(node, pacs)
 
 
+def test_a_node_starts_on_a_full_disk_and_empties_it(disk, tmp_path):
+    """Nothing is free for spool and log, and only the node's own means change that."""
+    ledger, pacs = Ledger("the disk is full when the node starts"), Destination()
+    log = {"url": f"sqlite:///{disk.folder / 'log.db'}"}
+    reserve = disk.folder / "spool" / "reserve"
+    with NodeProcess(tmp_path, {"pacs": pacs.port}, spool=on_disk(disk), log=log) as node:
+        assert ledger.scan(node.port, [sample(n, SIZE) for n in range(12)]) == 12
+        node.kill()
+        disk.fill()
+        assert not disk.free()
+        node.start()
+        assert "is full; its reserve is given up" in node.said()
+        assert ledger.scan(node.port, [sample(12 + n, SIZE) for n in range(3)]) == 0
+        assert ledger.refusals == [OUT_OF_RESOURCES] * 3
+        with pacs:
+            assert ledger.settle(node, pacs).delivered == 12
+            node.wait_until(lambda: not any((disk.folder / "spool").rglob("*-*.*")))
+            node.wait_until(reserve.exists)
+            assert ledger.scan(node.port, [sample(20, SIZE)]) == 1
+            ledger.settle(node, pacs)
+
+
+def test_a_person_can_retry_and_drop_on_a_full_disk(disk, tmp_path):
+    ledger = Ledger("orders on a full disk")
+    node = NodeProcess(tmp_path, {"pacs": Destination().port}, spool=on_disk(disk))
+    node.spool = disk.folder / "spool"
+    with node:
+        assert ledger.scan(node.port, [sample(n, SIZE) for n in range(4)]) == 4
+        ids = [it["object_id"] for it in node.queue()]
+        disk.fill()
+        for order in ("retry", "drop"):
+            done = node.command("queue", order, *ids[:2])
+            assert done.returncode == 0, done.stderr
+        node.wait_until(lambda: len(node.queue()) == 2)
+        node.stop()
+        disk.fill()
+        done = node.command("queue", "drop", ids[2])
+        assert done.returncode == 0, done.stderr
+        assert [it["status"] for it in node.queue()] == ["dropped", "pending"]
+
+
 @contextmanager
 def read_only(folders: Iterable[Path]) -> Iterator[None]:
     """Have nothing be made or removed in some folders, not even by root."""

@@ -341,6 +341,15 @@ CONTRADICTIONS = [
         "config.yaml, line 4: query.index[1].element: this attribute is already query.index[0]",
     ),
     (
+        "upstreams:\n"
+        "  - {name: archive, ae_title: A, host: a, port: 1}\n"
+        "query:\n"
+        "  routes:\n"
+        "  - to: [arcive]\n",
+        'config.yaml, line 5: query.routes[0].to: no upstream named "arcive"; '
+        "the upstreams are: archive",
+    ),
+    (
         "destinations:\n"
         "  - {name: pacs, ae_title: A, host: a, port: 1}\n"
         "  - {name: pacs, ae_title: B, host: b, port: 1}\n",

@@ -200,9 +200,14 @@ class Enquirer:
             self._unreachable(identifier, str(error))
             return False
         our_uid = new_transaction_uid(identifier)
+        dead = self._outstanding[identifier].deliveries.dead()
         asked = self._change(
             identifier,
-            lambda it: replace(it, transaction_uids=(*it.transaction_uids, our_uid)),
+            lambda it: replace(
+                it,
+                transaction_uids=(*it.transaction_uids, our_uid),
+                undelivered=tuple(sorted(dead.union(it.undelivered))),
+            ),
         )
         enquiry = asked.enquiry(self._destination.name) if asked else None
         if asked is None or enquiry is None:

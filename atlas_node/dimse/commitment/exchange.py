@@ -75,7 +75,7 @@ class Exchange:
         self.close()
         if not self._assoc.is_established:
             return
-        # A report that comes in this moment makes pynetdicom wait for its loop in vain.
+        # It waits for a report that is being answered, and that for the store.
         releasing = threading.Thread(target=self._assoc.release, name="release", daemon=True)
         releasing.start()
         releasing.join(_RELEASE + (self._assoc.acse_timeout or 0))

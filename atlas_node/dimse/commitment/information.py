@@ -190,7 +190,8 @@ def report_information(transaction: Transaction) -> tuple[int, Dataset]:
     references = read_request(transaction.request).references
     classes = {sop_class for sop_class, _ in references}
     for enquiry in transaction.enquiries:
-        if enquiry.report and len(transaction.enquiries) == 1 and classes <= {*enquiry.sop_classes}:
+        alone = len(transaction.enquiries) == 1 and classes <= {*enquiry.sop_classes}
+        if enquiry.report and alone and not enquiry.undelivered:
             information = read(enquiry.report)
             information.TransactionUID = transaction.transaction_uid
             return enquiry.event_type, information
@@ -248,6 +249,9 @@ class _Answer:
             str(item.ReferencedSOPInstanceUID): _reason(item)
             for item in information.get("FailedSOPSequence") or ()
         }
+        # It may have an older object of this instance, which is not what the scanner sent last.
+        for uid in committed.keys() & set(enquiry.undelivered):
+            failed[uid] = PROCESSING_FAILURE
         # What is in both sequences is not committed.
         for uid in failed:
             committed.pop(uid, None)

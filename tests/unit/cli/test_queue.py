@@ -5,6 +5,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from atlas_node.activity import DestinationState, Publisher, Snapshot, Tally
 from atlas_node.cli import app
 from atlas_node.config import SpoolSettings
 from atlas_node.errors import SpoolError
@@ -140,6 +141,56 @@ def test_the_list_can_be_narrowed(queue, two_objects, options, count):
 
 def test_a_time_that_is_none_is_wrong_use(queue):
     assert queue("list", "--since", "tomorrow").exit_code == 2
+
+
+def reasons(queue, *options):
+    """What the list says in text and as JSON, by object and destination."""
+    result = queue("list", *options)
+    rows = [json.loads(it) for it in queue("list", "--json", *options).stdout.splitlines()]
+    for row in rows:
+        assert row["detail"] in result.stdout
+    return {(it["object_id"], it["destination"]): it["detail"] for it in rows}
+
+
+@pytest.fixture
+def destinations(tmp_path):
+    """Have the configuration know where the objects go to."""
+    known = [
+        {"name": it, "ae_title": it.upper(), "host": "192.0.2.9", "port": 104}
+        for it in ("pacs", "archive")
+    ]
+    settings = {"spool": {"path": "spool"}, "destinations": known, "routes": [{"to": ["pacs"]}]}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+
+
+def test_an_object_that_waits_for_another_says_so(queue, spool, two_objects, destinations):
+    first, second = two_objects
+    assert spool.hold_back(spool.take("pacs", 0, last=[first]), behind=first)
+    reason = f"waits for {first}, of the same series"
+    assert reasons(queue)[second, "pacs"] == reason
+    assert reasons(queue, "--status", "pending")[second, "pacs"] == reason
+    assert reasons(queue)[second, "archive"] == ""
+    assert reason in queue("show", second).stdout
+    spool.retry(first, "pacs")
+    assert reasons(queue)[second, "pacs"] == ""
+    assert reason not in queue("show", second).stdout
+
+
+def test_what_waits_for_a_destination_says_what_is_wrong_with_it(
+    queue, spool, two_objects, destinations, tmp_path
+):
+    down = DestinationState(failed_at=1.7e9, failure="ARCHIVE: cannot connect", next_try_at=1.8e9)
+    snapshot = Snapshot(destinations={"archive": down})
+    Publisher(tmp_path / "spool", "forwarder-0", Tally(), lambda: snapshot).publish()
+    for object_id in two_objects:
+        assert reasons(queue)[object_id, "archive"] == "ARCHIVE: cannot connect"
+    shown = json.loads(queue("show", two_objects[1], "--json").stdout)["deliveries"][1]
+    assert (shown["status"], shown["tries"]) == ("pending", 0)
+    assert shown["next_try_at"] == "2027-01-15T08:00:00+00:00"
+
+
+def test_a_destination_that_the_configuration_no_longer_has_is_said(queue, two_objects):
+    assert reasons(queue)[two_objects[1], "pacs"] == "the configuration has no destination 'pacs'"
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
 import contextlib
+import errno
+import os
+import signal
 import socket
 import subprocess
 import threading
@@ -11,15 +14,16 @@ from pynetdicom import _config
 
 from atlas_dictionary import open_layers
 from atlas_node.annotate import Annotator
-from atlas_node.config import Destination, Retry
+from atlas_node.config import Destination, Retry, SpoolSettings
 from atlas_node.dimse import Courier, settings
 from atlas_node.dimse.deliver import backoff
 from atlas_node.model import DeliveryStatus, Envelope, Policy
-from atlas_node.spool import Recipient
+from atlas_node.spool import Recipient, read_queue
 from tests.fault.destination import Destination as Sockets
 from tests.fault.destination import Late, Misdeed
 from tests.fault.pacs import Pacs, ct_object, encoded, free_port
 from tests.peers import environment, program
+from tests.spools import FedSpool
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 
@@ -182,6 +186,9 @@ def test_a_refused_object_is_dead_after_its_tries_with_the_destinations_own_stat
     assert "the delivery is dead" in caplog.text
 
 
+NEVER_AGAIN = Retry(first_delay=600, max_delay=600)
+
+
 def test_a_series_waits_for_its_object_that_failed_and_other_series_do_not(
     pacs, deliver, accept, spool
 ):
@@ -189,10 +196,10 @@ def test_a_series_waits_for_its_object_that_failed_and_other_series_do_not(
     others = [accept(number, series="1.2.2") for number in range(3)]
     go_on = threading.Event()
     pacs.answer = lambda event: (
-        0xA900 if event.request.AffectedSOPInstanceUID == first and not go_on.is_set() else 0x0000
+        0x0110 if event.request.AffectedSOPInstanceUID == first and not go_on.is_set() else 0x0000
     )
     pacs.start()
-    deliver(pacs.port, retry=Retry(first_delay=0.05, max_delay=0.1, max_tries=1000))
+    deliver(pacs.port, retry=Retry(first_delay=0.6, max_delay=0.6))
     assert pacs.wait_for(others)
     wait_for(spool, first, DeliveryStatus.FAILED)
     time.sleep(0.3)
@@ -204,11 +211,105 @@ def test_a_series_waits_for_its_object_that_failed_and_other_series_do_not(
     assert pacs.arrived == [*others, first, second, third]
 
 
+@pytest.mark.parametrize("status", [0xA900, 0xC000, 0xCFFF, 0x0122])
+def test_an_object_that_is_said_to_be_at_fault_lets_its_series_pass(
+    pacs, deliver, accept, spool, status
+):
+    first, *others = (accept(number) for number in range(4))
+    pacs.answer = refusing(first, status)
+    pacs.start()
+    deliver(pacs.port, retry=NEVER_AGAIN)
+    assert pacs.wait_for(others)
+    assert pacs.arrived == others
+    record = state(spool, first)
+    assert (record.status, record.tries) == (DeliveryStatus.FAILED, 1)
+
+
+def test_an_object_whose_context_is_refused_lets_its_series_pass(
+    deliver, accept, spool, monkeypatch
+):
+    monkeypatch.setattr(_config, "UNRESTRICTED_STORAGE_SERVICE", False)
+    monkeypatch.setattr(settings, "apply", lambda: None)
+    with Pacs(contexts=[(str(CTImageStorage), EXPLICIT)]) as pacs:
+        mr, ct = accept(1, sop_class=MRImageStorage), accept(2)
+        deliver(pacs.port, retry=NEVER_AGAIN)
+        assert pacs.wait_for([ct])
+        assert state(spool, mr).status is DeliveryStatus.FAILED
+
+
+def test_what_waited_for_an_object_passes_when_the_object_is_at_fault(pacs, deliver, accept, spool):
+    first, *others = (accept(number) for number in range(4))
+    answers = iter([0xA700])
+    refuse = refusing(first, 0xA900)
+    pacs.answer = lambda event: next(answers, None) or refuse(event)
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=0.2, max_delay=600))
+    assert pacs.wait_for(others)
+    assert pacs.arrived == others
+    assert state(spool, first).tries == 2
+
+
+def test_a_series_keeps_its_order_when_one_of_its_objects_is_refused_and_dead(
+    pacs, deliver, accept, spool
+):
+    bad, *good = (accept(number) for number in range(5))
+    full_once = iter([0xA700])
+    refuse = refusing(bad, 0xC000)
+    pacs.answer = lambda event: refuse(event) or next(full_once, 0x0000)
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=0.2, max_delay=0.2, max_tries=1))
+    assert pacs.wait_for(good)
+    assert pacs.arrived == good
+    assert state(spool, bad).status is DeliveryStatus.DEAD
+    assert state(spool, good[0]).tries == 2
+
+
+def test_a_series_passes_an_object_that_is_refused_three_times_without_a_reason(
+    pacs, deliver, accept, spool
+):
+    first, *others = (accept(number) for number in range(4))
+    pacs.answer = refusing(first, 0x0110)
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=0.1, max_delay=0.1))
+    assert pacs.wait_for(others)
+    assert pacs.arrived == others
+    assert state(spool, first).tries >= 3
+
+
+def test_a_series_waits_when_its_next_object_is_refused_without_a_reason_as_well(
+    pacs, deliver, accept, spool
+):
+    uids = [accept(number) for number in range(4)]
+    pacs.answer = lambda event: 0x0110
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=0.02, max_delay=0.02))
+    while state(spool, uids[0]).tries < 8:
+        time.sleep(0.01)
+    assert state(spool, uids[1]).tries > 0
+    assert [state(spool, uid).tries for uid in uids[2:]] == [0, 0]
+
+
+def test_a_series_passes_an_object_over_which_a_destination_breaks_that_stores_others(
+    sockets, deliver, accept, spool
+):
+    bad, *behind = (accept(number, series="1.2.1") for number in range(4))
+    asked = []
+    sockets.during = breaks_over([bad], asked)
+    deliver(sockets.port, retry=Retry(first_delay=0.05, max_delay=0.05, max_tries=1000))
+    number = 10
+    while state(spool, behind[-1]).status is DeliveryStatus.PENDING:
+        wait_for(spool, accept(number, series=f"1.3.{number}"), DeliveryStatus.SENT)
+        number += 1
+        assert number < 500
+    assert asked.count(bad) >= 3
+    assert [uid for uid in sockets.arrived if uid in behind] == behind
+
+
 def test_a_series_goes_on_when_its_object_that_failed_is_dead(pacs, deliver, accept, spool):
     first, *others = (accept(number) for number in range(4))
-    pacs.answer = refusing(first, 0xC000)
+    pacs.answer = refusing(first, 0x0110)
     pacs.start()
-    deliver(pacs.port)
+    deliver(pacs.port, retry=Retry(first_delay=0.05, max_delay=0.1, max_tries=2))
     assert pacs.wait_for(others)
     assert pacs.arrived == others
     assert state(spool, first).status is DeliveryStatus.DEAD
@@ -216,9 +317,9 @@ def test_a_series_goes_on_when_its_object_that_failed_is_dead(pacs, deliver, acc
 
 def test_a_series_goes_on_when_its_object_that_failed_is_dropped(pacs, deliver, accept, spool):
     first, *others = (accept(number) for number in range(4))
-    pacs.answer = refusing(first, 0xC000)
+    pacs.answer = refusing(first, 0x0110)
     pacs.start()
-    deliver(pacs.port, retry=Retry(first_delay=600, max_delay=600))
+    deliver(pacs.port, retry=NEVER_AGAIN)
     wait_for(spool, first, DeliveryStatus.FAILED)
     time.sleep(0.2)
     assert pacs.arrived == []
@@ -236,7 +337,7 @@ def test_a_series_that_is_refused_does_not_fail_one_object_after_the_other(
     pacs, deliver, accept, spool
 ):
     uids = [accept(number) for number in range(6)]
-    pacs.answer = lambda event: 0xA900
+    pacs.answer = lambda event: 0x0110
     pacs.start()
     deliver(pacs.port, retry=Retry(first_delay=0.4, max_delay=0.4, max_tries=2))
     begun = time.monotonic()
@@ -527,6 +628,74 @@ def test_damaged_data_is_dead_at_once(pacs, deliver, accept, spool, tmp_path):
     data.write_bytes(b"torn")
     deliver(pacs.port)
     assert "has 4 bytes" in wait_for(spool, uid, DeliveryStatus.DEAD).detail
+
+
+def test_an_object_that_the_disk_does_not_give_back_holds_up_nothing(
+    pacs, deliver, accept, spool, monkeypatch
+):
+    size = len(encoded(ct_object(1))) + 4096
+    bad = accept(1, data=encoded(ct_object(1)) + bytes(4096))
+    others = [accept(number) for number in range(2, 5)]
+    sendfile = os.sendfile
+
+    def failing(out, file, offset, count):
+        if count > size:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return sendfile(out, file, offset, count)
+
+    monkeypatch.setattr(os, "sendfile", failing)
+    pacs.start()
+    deliver(pacs.port)
+    assert pacs.wait_for(others)
+    record = wait_for(spool, bad, DeliveryStatus.DEAD)
+    assert record.tries == 3
+    assert record.detail.endswith(".dcm from byte 0 on: Input/output error")
+
+
+class Deadly:
+    """An annotator that ends the process over one object, as an access that fails does."""
+
+    def __init__(self, annotator, uid):
+        self._annotator, self._mark = annotator, uid.encode()
+
+    def annotate(self, data, *arguments):
+        if self._mark in bytes(data):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._annotator.annotate(data, *arguments)
+
+
+def test_an_object_over_which_the_process_is_killed_is_set_aside_and_the_rest_goes_on(
+    pacs, node, annotator, accept, spool, tmp_path
+):
+    bad, *others = (accept(number) for number in range(4))
+    spool.close()
+    pacs.start()
+    destination = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=pacs.port)
+
+    def forwarder():
+        """Deliver what can be delivered; return how the process ended."""
+        child = os.fork()
+        if not child:
+            try:
+                opened = FedSpool(SpoolSettings(path=tmp_path / "spool"))
+                courier = Courier(destination, node, opened, lambda: Deadly(annotator, bad))
+                courier.start()
+                while opened.due("pacs"):
+                    time.sleep(0.01)
+                courier.stop(10)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        return os.waitpid(child, 0)[1]
+
+    assert [forwarder() for _ in range(4)] == [signal.SIGKILL] * 3 + [0]
+    assert pacs.arrived == others
+    [dead] = [
+        it.deliveries["pacs"]
+        for it in read_queue(tmp_path / "spool")
+        if it.deliveries["pacs"].status is DeliveryStatus.DEAD
+    ]
+    assert "the forwarder was killed 3 times in a row while it worked on" in dead.detail
 
 
 def test_a_fault_of_ours_ends_neither_the_thread_nor_the_object(

@@ -19,6 +19,27 @@ def test_an_object_without_a_series_holds_up_no_other():
     assert setbacks.ahead_of("2", "") is None
 
 
+def test_a_series_waits_for_an_object_in_doubt_while_another_fails_as_well():
+    setbacks = Setbacks()
+    setbacks.failed("1", "series")
+    assert setbacks.ahead_of("2", "series") == "1"
+    setbacks.failed("1", "series", doubted=True)
+    assert setbacks.ahead_of("2", "series") is None
+    setbacks.failed("2", "series")
+    assert [setbacks.ahead_of(it, "series") for it in "123"] == [None, "1", "1"]
+    setbacks.ended("2", stored=True)
+    assert setbacks.ahead_of("3", "series") is None
+    setbacks.failed("1", "series")
+    assert setbacks.ahead_of("3", "series") == "1"
+
+
+def test_an_object_that_held_up_its_series_and_is_at_fault_itself_holds_it_up_no_more():
+    setbacks = Setbacks()
+    setbacks.failed("1", "series")
+    setbacks.failed("1", "")
+    assert setbacks.ahead_of("2", "series") is None
+
+
 def test_when_an_object_is_dead_the_order_of_its_series_is_lost():
     setbacks = Setbacks()
     setbacks.failed("1", "series")

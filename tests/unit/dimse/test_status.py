@@ -1,6 +1,14 @@
 import pytest
 
-from atlas_node.dimse.status import Answer, Verdict, answer, describe, refusal, verdict
+from atlas_node.dimse.status import (
+    Answer,
+    Verdict,
+    answer,
+    blames_object,
+    describe,
+    refusal,
+    verdict,
+)
 from atlas_node.errors import SpoolError, SpoolFullError
 
 
@@ -23,6 +31,16 @@ from atlas_node.errors import SpoolError, SpoolFullError
 )
 def test_what_a_destination_means(status, meaning):
     assert verdict(status) is meaning
+
+
+@pytest.mark.parametrize("status", [0xA900, 0xA9FF, 0xC000, 0xCFFF, 0x0117, 0x0122])
+def test_a_failure_that_is_said_of_the_object(status):
+    assert blames_object(status)
+
+
+@pytest.mark.parametrize("status", [0x0110, 0x0124, 0x0210, 0xA700, 0xA800, 0xB000, 0xD000, 0xFF00])
+def test_a_failure_that_may_be_the_destinations(status):
+    assert not blames_object(status)
 
 
 @pytest.mark.parametrize(

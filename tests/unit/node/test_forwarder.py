@@ -7,7 +7,7 @@ import time
 import pytest
 
 from atlas_dictionary import DictionaryError
-from atlas_node.config import Config, IndexKey
+from atlas_node.config import Config, IndexKey, Retry, Route
 from atlas_node.dimse import listen
 from atlas_node.errors import LogError, SpoolError
 from atlas_node.log import LogFilter, LogStore
@@ -110,6 +110,89 @@ def test_another_configuration_counts_from_the_next_object(run, tmp_path, caplog
         assert set(first.objects) == {before.SOPInstanceUID}
 
 
+def with_retry(config, **retry):
+    """The configuration with another `retry` of its destination."""
+    destination = config.destinations[0]
+    changed = destination.model_copy(update={"retry": Retry(**retry)})
+    return config.model_copy(update={"destinations": (changed,)})
+
+
+class SlowAtFirst(Pacs):
+    """It answers for the first object when it is told to, and for all others at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.answer = self._wait
+
+    def _wait(self, _event):
+        if not self.begun.is_set():
+            self.begun.set()
+            self.go_on.wait(30)
+        return 0x0000
+
+
+def test_a_changed_destination_gets_nothing_before_what_was_being_sent_to_it(run, tmp_path):
+    with SlowAtFirst() as slow, Pacs() as other:
+        config = configuration(tmp_path, slow.port)
+        to_other = config.destinations[0].model_copy(update={"name": "other", "port": other.port})
+        worker = run(config)
+        objects = [ct_object(number) for number in range(6)]
+        send(config.node.port, objects[:3])
+        assert slow.begun.wait(10)
+        for delay in (0.2, 0.3):
+            changed = with_retry(config, first_delay=delay)
+            both = changed.model_copy(
+                update={
+                    "destinations": (*changed.destinations, to_other),
+                    "routes": (Route(to=("pacs", "other")),),
+                }
+            )
+            at = time.monotonic()
+            worker.reload(both)
+            assert time.monotonic() - at < 2.0
+        send(config.node.port, objects[3:])
+        assert other.wait_for([it.SOPInstanceUID for it in objects[3:]])
+        assert slow.arrived == []
+        slow.go_on.set()
+        assert slow.wait_for([it.SOPInstanceUID for it in objects])
+        assert slow.arrived == [it.SOPInstanceUID for it in objects]
+
+
+def test_a_destination_that_was_away_gets_nothing_before_what_was_being_sent_to_it(run, tmp_path):
+    with SlowAtFirst() as slow:
+        config = configuration(tmp_path, slow.port)
+        worker = run(config)
+        objects = [ct_object(number) for number in range(3)]
+        send(config.node.port, objects)
+        assert slow.begun.wait(10)
+        worker.reload(configuration(tmp_path))
+        worker.reload(config)
+        time.sleep(0.3)
+        assert slow.arrived == []
+        slow.go_on.set()
+        assert slow.wait_for([it.SOPInstanceUID for it in objects])
+        assert slow.arrived == [it.SOPInstanceUID for it in objects]
+
+
+def test_a_series_that_waits_for_its_object_waits_for_it_over_a_reload(run, tmp_path):
+    with Pacs() as pacs:
+        config = with_retry(configuration(tmp_path, pacs.port), first_delay=600, max_delay=600)
+        first, second, of_another = ct_object(1), ct_object(2), ct_object(3, study="1.2.4")
+        full = {first.SOPInstanceUID}
+        pacs.answer = lambda event: (
+            0xA700 if event.request.AffectedSOPInstanceUID in full else 0x0000
+        )
+        worker = run(config)
+        send(config.node.port, [first, of_another])
+        assert pacs.wait_for([of_another.SOPInstanceUID])
+        worker.reload(with_retry(config, first_delay=600, max_delay=601))
+        later = ct_object(4, study="1.2.5")
+        send(config.node.port, [second, later])
+        assert pacs.wait_for([later.SOPInstanceUID])
+        assert pacs.arrived == [of_another.SOPInstanceUID, later.SOPInstanceUID]
+
+
 def test_a_key_of_the_index_counts_from_the_next_object(run, tmp_path):
     with Pacs() as pacs:
         config = configuration(tmp_path, pacs.port)
@@ -127,7 +210,7 @@ def test_a_key_of_the_index_counts_from_the_next_object(run, tmp_path):
                 break
             time.sleep(0.01)
         uids = [ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID]
-        [(vr, values)] = index.values(indexed_keys([it]), Level.IMAGE, uids).values()
+        [(vr, values, _)] = index.values(indexed_keys([it]), Level.IMAGE, uids).values()
         assert (vr, values) == ("IS", ["1000"])
         index.close()
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from atlas_node.annotate import LAST_GROUP
 from atlas_node.config import Config
 from atlas_node.model import Identity, Policy
 from atlas_node.route import NO_ROUTE, Router
@@ -96,11 +97,17 @@ def test_an_object_that_no_route_matches_is_a_dead_delivery_that_says_so(envelop
     assert recipient.refusal == "no route matches the object"
 
 
-def test_an_object_is_only_looked_into_when_a_route_asks(envelope):
-    assert not router(
-        {"match": {"calling_ae": "X", "sop_class": "1*"}, "to": ["pacs"]}
-    ).needs_identity
-    assert router({"match": {"private_creator": "X"}, "to": ["pacs"]}).needs_identity
+@pytest.mark.parametrize(
+    ("match", "last_group"),
+    [
+        ({"calling_ae": "X", "sop_class": "1*"}, None),
+        ({"modality": "MR"}, 0x0008),
+        ({"modality": "MR", "private_creator": "X"}, LAST_GROUP),
+    ],
+)
+def test_an_object_is_only_looked_into_as_far_as_a_route_asks(match, last_group):
+    asking = router({"match": {"calling_ae": "Y"}, "to": ["log"]}, {"match": match, "to": ["pacs"]})
+    assert asking.last_group == last_group
 
 
 def test_an_absent_modality_matches_no_pattern_but_the_one_for_anything(envelope):

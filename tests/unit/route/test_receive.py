@@ -7,9 +7,9 @@ from atlas_node.route import NO_ROUTE, Receiver, Router
 DESTINATION = {"name": "pacs", "ae_title": "PACS", "host": "192.0.2.1", "port": 104}
 
 
-def receiver(spool, annotator, *routes: dict):
+def receiver(spool, *routes: dict):
     router = Router(Config.model_validate({"destinations": [DESTINATION], "routes": routes}))
-    receiver = Receiver(spool.intake, lambda: router, lambda: annotator)
+    receiver = Receiver(spool.intake, lambda: router)
 
     def receive(envelope, data) -> str:
         arrival = receiver.begin(envelope)
@@ -21,8 +21,8 @@ def receiver(spool, annotator, *routes: dict):
     return receive
 
 
-def test_a_received_object_is_in_the_spool_with_its_destinations(spool, annotator, envelope, ct):
-    receive = receiver(spool, annotator, {"match": {"private_creator": "SIEMENS*"}, "to": ["pacs"]})
+def test_a_received_object_is_in_the_spool_with_its_destinations(spool, envelope, ct):
+    receive = receiver(spool, {"match": {"private_creator": "SIEMENS*"}, "to": ["pacs"]})
     object_id = receive(envelope, memoryview(ct))
     delivery = spool.take("pacs", 0)
     assert delivery.entry.object_id == object_id
@@ -30,8 +30,8 @@ def test_a_received_object_is_in_the_spool_with_its_destinations(spool, annotato
     assert bytes(spool.read(delivery.entry)) == ct
 
 
-def test_an_object_without_a_route_is_kept_and_said(spool, annotator, envelope, ct, caplog):
-    object_id = receiver(spool, annotator)(envelope, ct)
+def test_an_object_without_a_route_is_kept_and_said(spool, envelope, ct, caplog):
+    object_id = receiver(spool)(envelope, ct)
     [change] = spool.unrecorded(1, 0)
     assert (change.deliveries[0].destination, change.deliveries[0].status) == (
         NO_ROUTE,
@@ -43,10 +43,9 @@ def test_an_object_without_a_route_is_kept_and_said(spool, annotator, envelope, 
 
 
 @pytest.mark.parametrize("data", [b"\0", b"no data set at all", bytes(1000), b"\xff" * 999])
-def test_bytes_that_are_no_data_set_are_accepted_all_the_same(spool, annotator, envelope, data):
+def test_bytes_that_are_no_data_set_are_accepted_all_the_same(spool, envelope, data):
     receive = receiver(
         spool,
-        annotator,
         {"match": {"modality": "CT"}, "to": ["log"]},
         {"match": {"calling_ae": "SCANNER1"}, "to": ["pacs"]},
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,9 +7,12 @@ from hypothesis import strategies as st
 from atlas_node.model import DeliveryRecord, DeliveryStatus, Envelope, Policy
 from atlas_node.spool.entry import Entry, Recipient, initial_deliveries
 from atlas_node.spool.journal import (
+    DAMAGED,
     delivery_line,
     entry_line,
+    finished_line,
     parse_journal,
+    recipients_line,
 )
 
 names = st.text(max_size=20)  # whatever a peer calls itself, control characters and all
@@ -76,3 +81,59 @@ def test_a_refused_recipient_is_dead_from_the_start(envelope):
 def test_a_line_of_something_else_is_a_value_error(line):
     with pytest.raises(ValueError):
         parse_journal(line)
+
+
+PACS = Recipient("pacs", Policy.DECODE)
+ARCHIVE = Recipient("archive", Policy.DECODE)
+SPOILT = [b"\n", b"{}\n", b"\xff\n", b'{"to": 7}\n', b'{"new": 1}\n', b'{"delivery": {}}\n']
+
+
+def states(journal):
+    queued, end = parse_journal(journal)
+    assert end == len(journal)
+    return {name: (it.status, it.detail) for name, it in queued.deliveries.items()}
+
+
+@pytest.mark.parametrize("line", SPOILT)
+def test_a_spoilt_line_leaves_what_was_final_and_what_was_open_is_dead(envelope, line):
+    journal = entry_line(Entry("1-0", envelope, 1, 1, (PACS, ARCHIVE)))
+    journal += delivery_line(DeliveryRecord("archive", DeliveryStatus.SENT)) + line
+    why = "its journal is damaged at line 3"
+    assert states(journal) == {
+        "pacs": ("dead", why), "archive": ("sent", ""), DAMAGED: ("dead", why),
+    }  # fmt: skip
+
+
+def test_what_is_said_after_a_spoilt_line_counts(envelope):
+    """An order settles the object, and the next start knows."""
+    journal = entry_line(Entry("1-0", envelope, 1, 1, (PACS,))) + b"#\n"
+    journal += delivery_line(DeliveryRecord("pacs", DeliveryStatus.PENDING))
+    assert states(journal)["pacs"] == ("pending", "")
+    journal += delivery_line(DeliveryRecord(DAMAGED, DeliveryStatus.DROPPED, detail="by order"))
+    assert states(journal)[DAMAGED] == ("dropped", "by order")
+    assert parse_journal(journal + finished_line(1.0))[0].finished_at == 1.0
+
+
+def test_a_destination_that_only_a_spoilt_line_named_keeps_the_object_in_the_spool(envelope):
+    no_route = Recipient("(no route)", Policy.DECODE, "no route matches the object")
+    journal = entry_line(Entry("1-0", envelope, 1, 1, (no_route,)))
+    journal += b"#" + recipients_line([PACS])
+    journal += delivery_line(DeliveryRecord("(no route)", DeliveryStatus.DROPPED))
+    journal += delivery_line(DeliveryRecord("pacs", DeliveryStatus.FAILED))
+    assert states(journal) == {
+        "(no route)": ("dropped", ""), DAMAGED: ("dead", "its journal is damaged at line 2"),
+    }  # fmt: skip
+
+
+@given(entries, st.lists(records, max_size=4), st.data())
+def test_no_spoilt_byte_after_the_entry_makes_an_object_unreadable(entry, events, data):
+    journal = bytearray(entry_line(entry) + b"".join(map(delivery_line, events)))
+    if events:
+        at = data.draw(st.integers(len(entry_line(entry)), len(journal) - 1))
+        journal[at] = data.draw(st.integers(0, 255))
+    parsed = parse_journal(bytes(journal))
+    assert parsed is not None
+    queued, _ = parsed
+    assert replace(queued.entry, recipients=entry.recipients) == entry
+    named = {it.destination for it in queued.entry.recipients}
+    assert DAMAGED not in queued.deliveries or DAMAGED in named

@@ -18,6 +18,7 @@ from atlas_node.spool import (
     read_queue,
     read_queued_object,
 )
+from atlas_node.spool.journal import DAMAGED
 from atlas_node.spool.orders import ORDERS_FOLDER
 from tests.unit.spool.test_spool import DATA, record_all, settle
 
@@ -240,7 +241,7 @@ def test_what_was_held_behind_a_dropped_object_comes_next(open_spool, envelope, 
 def test_a_journal_that_cannot_be_written_is_the_reason(dead, settings, monkeypatch):
     spool, object_id = dead
     monkeypatch.setattr(
-        spool._files, "append", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
+        spool._files, "open", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
     )
     with RunningNode(settings, spool):
         outcome = give_order(settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=10)
@@ -257,3 +258,42 @@ def test_an_envelope_does_not_matter_to_an_order(open_spool, settings, envelope,
         assert give_order(
             settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=10
         ) == Outcome(1)
+
+
+@pytest.fixture
+def damaged(open_spool, envelope, pacs, settings):
+    """An object whose journal has a spoilt line, as a restart finds it."""
+    object_id = open_spool().accept(envelope, DATA, [pacs])
+    journal = settings.path / "0" / f"{object_id}.job"
+    journal.write_bytes(journal.read_bytes() + bytes(20) + b"\n")
+    return object_id
+
+
+def test_an_object_with_a_damaged_journal_is_listed_and_waits_for_a_person(
+    damaged, open_spool, settings, caplog
+):
+    spool = open_spool()
+    assert spool.take("pacs", 0) is None
+    record_all(spool)
+    assert len(spool) == 1
+    why = "its journal is damaged at line 2"
+    assert f"object {damaged} waits for a person: {why}" in caplog.text
+    [queued] = read_queue(settings.path)
+    assert {it.destination: (it.status, it.detail) for it in queued.deliveries.values()} == {
+        "pacs": (DeliveryStatus.DEAD, why),
+        DAMAGED: (DeliveryStatus.DEAD, why),
+    }
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_damaged_journal_takes_orders(damaged, order, open_spool, settings, archive, action):
+    targets = [(damaged, "pacs"), (damaged, DAMAGED)]
+    assert order(open_spool(), action, targets, lambda *_: [archive]) == Outcome(2)
+    spool = open_spool()
+    if action is Action.RETRY:
+        # What the damaged line may have said is found out by the routes.
+        for name in ("pacs", "archive"):
+            settle(spool, spool.take(name, 0), DeliveryStatus.SENT)
+    record_all(spool)
+    assert len(spool) == 0
+    assert list((settings.path / "0").glob("*-*.*")) == []

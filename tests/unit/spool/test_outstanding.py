@@ -65,3 +65,22 @@ def test_an_object_that_has_left_the_spool_is_not_waited_for(two_partitions, tmp
 
 def test_a_spool_that_does_not_exist_has_nothing(tmp_path):
     assert outstanding(Path(tmp_path / "none"), "pacs", {"": ["1.1"]})[""].left() == 0
+
+
+def test_what_is_dead_is_not_waited_for_and_is_named_until_it_is_settled(two_partitions, tmp_path):
+    first, second = two_partitions
+    accept(first, "1.1", "pacs", "other")
+    accept(second, "1.2", "pacs", "other")
+    accept(second, "1.3", "pacs")
+    settle(first, "pacs", DeliveryStatus.DEAD)
+    waiting = outstanding(tmp_path / "spool", "pacs", {"": ["1.1", "1.2"]})[""]
+    assert waiting.left() == 1
+    settle(second, "pacs", DeliveryStatus.DEAD)
+    assert waiting.left() == 0
+    assert waiting.dead() == {"1.1", "1.2"}
+    [object_id] = [it.stem for it in (tmp_path / "spool").glob("0/*.job")]
+    assert first.drop(object_id, "pacs", "by order") == ""
+    assert waiting.dead() == {"1.2"}
+    for journal in (tmp_path / "spool").glob("1/*.job"):
+        journal.unlink()
+    assert waiting.dead() == set()

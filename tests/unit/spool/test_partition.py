@@ -139,7 +139,7 @@ def test_a_delivery_line_that_is_written_in_part_is_taken_back(partition, folder
     journal = folder / f"{object_id}.job"
     size = journal.stat().st_size
     line = delivery_line(sent())
-    with files_no_longer_than(size + 10), pytest.raises(OSError, match="No space left"):
+    with files_no_longer_than(size + 10), pytest.raises(SpoolError, match="No space left"):
         partition.append(object_id, line)
     assert journal.stat().st_size == size
     partition.append(object_id, line, sync=True)

@@ -1,7 +1,10 @@
+import errno
+import os
+
 import pytest
 
 from atlas_node.errors import SpoolError
-from atlas_node.spool import prepare_spool, probe_spool, read_queue
+from atlas_node.spool import prepare, prepare_spool, probe_spool, read_queue
 from tests.spools import FedSpool
 
 DATA = b"\x08\x00\x60\x00CS\x02\x00MR"
@@ -26,7 +29,7 @@ def test_partitions_without_a_worker_are_taken_over(settings, three_partitions):
     assert [entry.object_id for entry in taken] == three_partitions
     assert all(bytes(spool.read(entry)) == DATA for entry in taken)
     spool.close()
-    assert sorted(path.name for path in settings.path.iterdir()) == ["0", "lock"]
+    assert sorted(path.name for path in settings.path.iterdir()) == ["0", "lock", "reserve"]
 
 
 def test_partitions_with_a_worker_are_left_alone(settings, three_partitions):
@@ -35,12 +38,14 @@ def test_partitions_with_a_worker_are_left_alone(settings, three_partitions):
         assert (settings.path / str(number) / f"{object_id}.job").exists()
 
 
-@pytest.mark.parametrize("done", ["data is copied", "journal is moved"])
+@pytest.mark.parametrize("done", ["data is copied", "both are copied", "journal is moved"])
 def test_a_takeover_that_was_cut_short_is_ended_by_the_next(settings, three_partitions, done):
     old, new = settings.path / "2", settings.path / "0"
     name = three_partitions[2]
     (new / f"{name}.dcm").hardlink_to(old / f"{name}.dcm")
-    if done == "journal is moved":
+    if done == "both are copied":
+        (new / f"{name}.job").hardlink_to(old / f"{name}.job")
+    elif done == "journal is moved":
         (old / f"{name}.job").rename(new / f"{name}.job")
     prepare_spool(settings.path, workers=1).close()
     spool = FedSpool(settings)
@@ -50,14 +55,16 @@ def test_a_takeover_that_was_cut_short_is_ended_by_the_next(settings, three_part
     spool.close()
 
 
-@pytest.mark.parametrize("done", ["data is copied", "journal is moved"])
+@pytest.mark.parametrize("done", ["data is copied", "both are copied", "journal is moved"])
 def test_a_takeover_that_was_cut_short_and_is_no_longer_wanted_loses_nothing(
     settings, three_partitions, done
 ):
     old, new = settings.path / "2", settings.path / "0"
     name = three_partitions[2]
     (new / f"{name}.dcm").hardlink_to(old / f"{name}.dcm")
-    if done == "journal is moved":
+    if done == "both are copied":
+        (new / f"{name}.job").hardlink_to(old / f"{name}.job")
+    elif done == "journal is moved":
         (old / f"{name}.job").rename(new / f"{name}.job")
     prepare_spool(settings.path, workers=3).close()
     found = []
@@ -86,3 +93,18 @@ def test_a_spool_that_cannot_be_written_is_one_clear_line(tmp_path):
         with pytest.raises(SpoolError) as raised:
             attempt()
         assert str(raised.value) == f"cannot write the spool {path}: Not a directory"
+
+
+def test_a_full_disk_keeps_no_node_from_starting_and_a_check_names_it(
+    settings, monkeypatch, caplog
+):
+    """On a disk where there is not even a reserve to give up."""
+
+    def full(spool):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(prepare, "_probe", full)
+    prepare_spool(settings.path, workers=1).close()
+    assert "is full: objects are refused with 0xA700" in caplog.text
+    with pytest.raises(SpoolError, match="No space left on device"):
+        probe_spool(settings.path)

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -110,3 +111,4 @@ class AgainstAPlainDictionary(RuleBasedStateMachine):
 
 
 TestAgainstAPlainDictionary = AgainstAPlainDictionary.TestCase
+TestAgainstAPlainDictionary.settings = settings(max_examples=40)

@@ -1,12 +1,24 @@
+import errno
+import os
 import threading
 import time
 from dataclasses import replace
+from functools import partial
+from unittest.mock import Mock
 
 import pytest
 
-from atlas_node.errors import DamagedObjectError, SpoolError, SpoolFullError
+from atlas_node.errors import (
+    DamagedObjectError,
+    SpoolError,
+    SpoolFullError,
+    UnreadableObjectError,
+)
 from atlas_node.model import DeliveryRecord, DeliveryStatus
+from atlas_node.spool import finished as finished_module
+from atlas_node.spool import read_queued_object
 from atlas_node.spool import spool as module
+from atlas_node.spool.annotations import HeldAnnotations
 from tests.spools import FedSpool
 
 DATA = b"\x08\x00\x60\x00CS\x02\x00MR"
@@ -288,7 +300,47 @@ def test_a_delivery_held_back_comes_when_the_one_before_it_is_final(open_spool, 
     spool.retry(first, "pacs")
     settle(spool, spool.take("pacs", 0), DeliveryStatus.DEAD)
     again = spool.take("pacs", 0)
-    assert (again.entry.object_id, again.record) == (second, held.record)
+    assert (again.entry.object_id, again.record.tries) == (second, 0)
+
+
+def test_the_journal_says_once_what_a_delivery_is_held_back_for(
+    open_spool, envelope, pacs, settings
+):
+    spool = open_spool()
+    first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    for _ in range(3):
+        before, held = spool.take("pacs", 0), spool.take("pacs", 0)
+        assert spool.hold_back(held, behind=first)
+        failed = replace(before.record, status=DeliveryStatus.FAILED, next_try_at=time.time())
+        spool.settle(before, failed, let_pass=True)
+    record = read_queued_object(settings.path, second).deliveries["pacs"]
+    assert (record.status, record.tries) == (DeliveryStatus.PENDING, 0)
+    assert record.detail == f"waits for {first}, of the same series"
+    assert len((settings.path / "0" / f"{second}.job").read_bytes().splitlines()) == 2
+
+
+def test_a_delivery_is_held_back_though_its_journal_cannot_be_written(
+    open_spool, envelope, pacs, monkeypatch, caplog
+):
+    spool = open_spool()
+    first, _ = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    spool.take("pacs", 0)
+    held = spool.take("pacs", 0)
+    monkeypatch.setattr(spool._files, "append", Mock(side_effect=SpoolError("the disk is full")))
+    assert spool.hold_back(held, behind=first)
+    assert not spool.due("pacs")
+    assert "the disk is full" in caplog.text
+
+
+def test_a_delivery_held_back_comes_when_the_one_before_it_lets_it_pass(open_spool, envelope, pacs):
+    spool = open_spool()
+    first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    before, held = spool.take("pacs", 0), spool.take("pacs", 0)
+    assert spool.hold_back(held, behind=first)
+    failed = replace(before.record, status=DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
+    spool.settle(before, failed, let_pass=True)
+    assert spool.take("pacs", 0).entry.object_id == second
+    assert spool.take("pacs", 0) is None
 
 
 def test_nothing_is_held_back_behind_what_is_done(open_spool, envelope, pacs):
@@ -326,7 +378,7 @@ def test_an_annotation_goes_from_the_courier_to_the_recorder_once(open_spool, en
 
 
 def test_annotations_are_kept_within_bounds(open_spool, envelope, pacs, monkeypatch):
-    monkeypatch.setattr(module, "_ANNOTATED_BYTES", 2 * len(DATA))
+    monkeypatch.setattr(module, "HeldAnnotations", partial(HeldAnnotations, 2 * len(DATA)))
     spool = open_spool()
     for _ in range(2):
         for _ in range(3):
@@ -350,3 +402,108 @@ def test_missing_data_is_damage_and_a_disk_that_fails_is_not(open_spool, envelop
     with pytest.raises(SpoolError) as raised:
         spool.read(entry)
     assert not isinstance(raised.value, DamagedObjectError)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (errno.EIO, UnreadableObjectError),
+        (errno.ENODATA, UnreadableObjectError),
+        (errno.EINVAL, None),  # what a file system says that has no sendfile
+    ],
+)
+def test_what_the_disk_does_not_give_back_is_an_error_and_no_signal(
+    open_spool, envelope, pacs, monkeypatch, code, error
+):
+    spool = open_spool()
+    spool.accept(envelope, DATA, [pacs])
+    entry = spool.take("pacs", 0).entry
+    monkeypatch.setattr(os, "sendfile", Mock(side_effect=[100, OSError(code, os.strerror(code))]))
+    if error is None:
+        assert spool.read(entry) == DATA
+        return
+    with pytest.raises(error, match=rf"{entry.object_id}\.dcm from byte 100 on"):
+        spool.read(entry)
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read_is_an_error_and_no_signal(
+    open_spool, envelope, pacs, settings, monkeypatch
+):
+    spool = open_spool()
+    spool.accept(envelope, bytes(100_000), [pacs])
+    entry = spool.take("pacs", 0).entry
+    sendfile = os.sendfile
+
+    def cut_first(out, file, offset, count):
+        os.truncate(settings.path / "0" / f"{entry.object_id}.dcm", 50_000)
+        return sendfile(out, file, offset, count)
+
+    monkeypatch.setattr(os, "sendfile", cut_first)
+    with pytest.raises(DamagedObjectError, match="has 50000 bytes, expected"):
+        spool.read(entry)
+
+
+def test_an_object_that_leaves_while_the_folder_is_looked_through_is_gone(
+    open_spool, envelope, settings, pacs, monkeypatch
+):
+    """The listener has read a journal; before it goes on, the recorder removes the object."""
+    spool = open_spool()
+    ids = [spool.accept(envelope, DATA, [pacs]) for _ in range(2)]
+    for _ in ids:
+        settle(spool, spool.take("pacs", 0), DeliveryStatus.SENT)
+    changes = spool.unrecorded(10, 0)
+    read, leaving, gone = threading.Event(), threading.Event(), threading.Event()
+    load, finish = spool._files.load, spool._finished.finish
+
+    def load_slowly(object_id):
+        queued = load(object_id)
+        if object_id == ids[1]:
+            read.set()
+            assert gone.wait(5)
+        return queued
+
+    def finish_slowly(entry, now):
+        leaving.set()
+        assert read.wait(5)
+        finish(entry, now)
+
+    monkeypatch.setattr(spool._files, "load", load_slowly)
+    monkeypatch.setattr(spool._finished, "finish", finish_slowly)
+    recorder = threading.Thread(target=lambda: (spool.recorded(changes), gone.set()))
+    recorder.start()
+    assert leaving.wait(5)
+    spool.occupancy.miss(0)
+    spool.listen(0)
+    recorder.join()
+    assert len(spool) == 0
+    assert spool.unrecorded(10, 0) == []
+    assert (spool.occupancy.objects(), spool.occupancy.bytes()) == (0, 0)
+
+
+def test_an_object_that_is_rung_twice_at_once_is_kept_once(open_spool, envelope, pacs):
+    spool = open_spool()
+    spool.listen(0)  # a start looks through the folder
+    arrival = spool.intake.begin(envelope)
+    arrival.write(DATA)
+    spool.doorbell.ring(arrival.commit([pacs]))
+    spool.listen(0)
+    assert spool.standing()["pacs"].waiting == 1
+
+
+def test_what_cannot_be_removed_is_removed_later_and_counted_once(
+    open_spool, envelope, settings, pacs, monkeypatch
+):
+    monkeypatch.setattr(finished_module, "_LOOK_EVERY", 0.0)
+    spool = open_spool()
+    spool.accept(envelope, DATA, [pacs])
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.SENT)
+    with monkeypatch.context() as broken:
+        broken.setattr(spool._files, "remove", Mock(side_effect=OSError(errno.EROFS, "read-only")))
+        record_all(spool)
+        spool.occupancy.miss(0)
+        spool.listen(0)
+        assert len(files(settings)) == 2
+        assert (len(spool), spool.occupancy.objects()) == (0, 0)
+    spool.listen(0)
+    assert files(settings) == []
+    assert spool.occupancy.objects() == 0

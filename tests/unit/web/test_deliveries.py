@@ -158,6 +158,14 @@ def test_a_stopped_node_is_said_and_the_spool_gives_the_numbers(viewer):
     assert "The node does not run" in viewer.get("/deliveries").text
 
 
+def test_an_object_whose_journal_is_damaged_is_listed_with_what_it_is(viewer, config, troubled):
+    journal = config.spool.path / "0" / f"{troubled['pending']}.job"
+    journal.write_bytes(journal.read_bytes() + b"?\n")
+    page = viewer.get("/deliveries").text
+    assert "its journal is damaged at line 2" in page
+    assert "what the damaged lines of journals may have named" in page
+
+
 def test_every_delivery_is_listed_with_reason_tries_and_age(viewer, troubled):
     view = viewer.get("/api/deliveries").json()
     assert view["found"] == 5
@@ -185,6 +193,28 @@ def test_every_delivery_is_listed_with_reason_tries_and_age(viewer, troubled):
 def test_a_filter_is_part_of_the_address(viewer, troubled, query, names):
     view = viewer.get("/api/deliveries", params=query).json()
     assert [it["object_id"] for it in view["deliveries"]] == [troubled[name] for name in names]
+
+
+def test_an_object_that_waits_for_another_of_its_series_says_so(
+    config, empty_store, browse, troubled, spool
+):
+    assert spool.hold_back(spool.take("pacs", 0), behind=troubled["failed"])
+    spool.close()
+    viewer = browse(empty_store, config)
+    view = viewer.get("/api/deliveries", params={"status": "pending"}).json()
+    details = {it["object_id"]: it["detail"] for it in view["deliveries"]}
+    reason = f"waits for {troubled['failed']}, of the same series"
+    assert details == {troubled["pending"]: reason, troubled["research"]: ""}
+    assert reason in viewer.get("/deliveries").text
+    # It is no reason to order anything by.
+    assert reason not in [it["reason"] for it in view["reasons"]]
+
+
+def test_what_waits_for_a_destination_says_what_is_wrong_with_it(viewer_of_running, troubled):
+    view = viewer_of_running.get("/api/deliveries", params={"status": "pending"}).json()
+    details = {it["object_id"]: it["detail"] for it in view["deliveries"]}
+    failure = "PACS at 192.0.2.20:104: cannot connect"
+    assert details == {troubled["pending"]: failure, troubled["research"]: ""}
 
 
 def test_reasons_are_counted(viewer):

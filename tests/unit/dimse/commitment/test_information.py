@@ -234,6 +234,18 @@ def test_what_an_archive_does_not_name_or_names_in_both_sequences_is_not_committ
     assert [item.FailureReason for item in told.FailedSOPSequence] == [0x0112, 0x0110]
 
 
+def test_what_is_dead_in_the_spool_is_not_committed_whatever_the_archive_has():
+    asked = references(3)
+    report = reported("pacs", [CTImageStorage], asked[:2], asked[2:], RetrieveAETitle="PACS")
+    refused = replace(report, undelivered=(asked[0][1], asked[2][1]))
+    event_type, told = report_information(transaction(asked, refused))
+    assert event_type == 2
+    assert named(told, "ReferencedSOPSequence") == asked[1:2]
+    assert told.ReferencedSOPSequence[0].RetrieveAETitle == "PACS"
+    assert named(told, "FailedSOPSequence") == [asked[0], asked[2]]
+    assert [item.FailureReason for item in told.FailedSOPSequence] == [0x0110, 0x0112]
+
+
 def test_an_archive_that_was_given_up_has_committed_nothing():
     asked = references(2)
     failed = Enquiry("pacs", (str(CTImageStorage),), EnquiryStatus.FAILED)
