@@ -49,6 +49,8 @@ _WHOLE_VALUE: Final[dict[str, str]] = {
 _SYNTAX: Final = {vr: re.compile(rf"{one}(?:\\{one})*") for vr, one in ONE_VALUE.items()} | {
     vr: re.compile(whole) for vr, whole in _WHOLE_VALUE.items()
 }
+_LIMITED_WITH_SPACES: Final = frozenset({"DS", "IS", "LT", "ST"})
+"""VRs whose trailing spaces count for the length; not those of others, which have none then."""
 _BY_CHARACTER_SET: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _EXPECTED: Final[dict[str, str]] = {
     "AE": "an application entity title of at most 16 characters",
@@ -140,7 +142,8 @@ def _text_misfit(vr: str, value: bytes, vm: Multiplicity | None, encodings: Enco
     syntax = _SYNTAX.get(vr)
     if syntax is None:
         return f"{vr} is no VR that a value can be verified for"
-    if value.endswith(b"\0"):
+    if value.endswith(b"\0") or (vr in _LIMITED_WITH_SPACES and value.endswith(b" ")):
+        # The pad byte counts for no length (PS3.5 6.2).
         value = value[:-1]
     if vr in _BY_CHARACTER_SET:
         text = decode_text(value, encodings)

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -26,8 +26,25 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-_Step = Callable[[], tuple[int, int]]
-"""Reads objects; returns how many there were, and how many had indexed attributes."""
+
+class _Read(NamedTuple):
+    """How many objects were read, how many of them had indexed attributes, and what is missing."""
+
+    objects: int
+    indexed: int
+    missing: str = ""
+
+
+class _Step(NamedTuple):
+    """A file or a study: how many objects it has as far as that is told, and what reads them."""
+
+    name: str
+    objects: int | None
+    read: Callable[[], _Read]
+
+    def is_in(self, known: Mapping[str, int | None]) -> bool:
+        """Whether it was read before, and has not grown since as far as that is told."""
+        return self.name in known and self.objects in (None, known[self.name])
 
 
 @app.command()
@@ -47,8 +64,9 @@ def backfill(
     """Add what an upstream or a folder has to the index of ``query.index``.
 
     It may be stopped and called again: what was read to its end is not read a second time, unless
-    the keys of ``query.index`` are others by then. What cannot be read is named, the rest goes on,
-    and the exit status is 1 at the end.
+    the keys of ``query.index`` are others by then, or the upstream tells another number of objects
+    in the study. What cannot be read, or does not come, is named, the rest goes on, and the exit
+    status is 1 at the end.
     """
     from rich.console import Console
     from rich.progress import track
@@ -65,30 +83,34 @@ def backfill(
     if indexer is None:
         raise ConfigurationError("query.index names no private attribute; nothing can be indexed")
     annotator = make_annotator(settings)
+    missing = ""
     if folder is not None:
-        source = str(folder.resolve())
-        steps = _files(folder, annotator, indexer)
+        source, steps = str(folder.resolve()), list(_files(folder, annotator, indexer))
     else:
-        source, steps = (
-            f"upstream {upstream}",
-            _studies(settings, upstream or "", annotator, indexer),
-        )
+        source = f"upstream {upstream}"
+        steps, missing = _studies(settings, upstream or "", annotator, indexer)
     console = Console(stderr=True)
-    known = set() if again else indexer.index.swept(source, indexer.keys)
-    todo = [(name, step) for name, step in steps if name not in known]
+    known = {} if again else indexer.index.swept(source, indexer.keys)
+    todo = [it for it in steps if not it.is_in(known)]
     objects = indexed = errors = 0
-    for name, step in track(
+    if missing:
+        errors += 1
+        typer.echo(f"atlas-node: {missing}", err=True)
+    for step in track(
         todo, "indexing", console=console, transient=True, disable=not console.is_terminal
     ):
         try:
-            read, having = step()
+            read = step.read()
         except AtlasError as error:
+            read = _Read(0, 0, str(error))
+        if read.missing:
             errors += 1
-            typer.echo(f"atlas-node: {error}", err=True)
-            continue
-        indexer.index.sweep(source, name, indexer.keys)
-        objects, indexed = objects + read, indexed + having
+            typer.echo(f"atlas-node: {read.missing}", err=True)
+        else:
+            indexer.index.sweep(source, step.name, indexer.keys, step.objects)
+        objects, indexed = objects + read.objects, indexed + read.indexed
     indexer.close()
+    skipped = len(steps) - len(todo)
     if as_json:
         typer.echo(
             json.dumps(
@@ -96,7 +118,7 @@ def backfill(
                     "source": source,
                     "objects": objects,
                     "indexed": indexed,
-                    "skipped": len(known),
+                    "skipped": skipped,
                     "errors": errors,
                 }
             )
@@ -104,7 +126,7 @@ def backfill(
     else:
         typer.echo(
             f"{objects} objects read, {indexed} with indexed attributes, "
-            f"{len(known)} read before, {errors} failed"
+            f"{skipped} read before, {errors} failed"
         )
     if errors:
         raise typer.Exit(1)
@@ -251,7 +273,7 @@ def _no_longer_used(
     )
 
 
-def _files(folder: Path, annotator: Annotator, indexer: Indexer) -> Iterable[tuple[str, _Step]]:
+def _files(folder: Path, annotator: Annotator, indexer: Indexer) -> Iterator[_Step]:
     from atlas_node.files import FileError, read_data_set
     from atlas_node.model import Policy
 
@@ -259,24 +281,26 @@ def _files(folder: Path, annotator: Annotator, indexer: Indexer) -> Iterable[tup
         raise FileError(f"{folder}: no such folder")
 
     def step(path: Path) -> _Step:
-        def read() -> tuple[int, int]:
+        def read() -> _Read:
             with read_data_set(path) as (data, transfer_syntax_uid):
                 annotation = annotator.annotate(data, transfer_syntax_uid, Policy.OBSERVE)
                 if annotation.error is not None:
                     raise FileError(f"{path}: {annotation.error}")
-                return 1, indexer.record([(annotation.identity, list(annotation.facts()))])
+                found = (annotation.identity, list(annotation.facts()))
+                return _Read(1, indexer.record([found]))
 
-        return read
+        return _Step(str(path.relative_to(folder)), None, read)
 
     for path in sorted(it for it in folder.rglob("*") if it.is_file()):
-        yield str(path.relative_to(folder)), step(path)
+        yield step(path)
 
 
 def _studies(
     settings: Config, name: str, annotator: Annotator, indexer: Indexer
-) -> Iterator[tuple[str, _Step]]:
+) -> tuple[list[_Step], str]:
+    """Return the studies of an upstream, and why that are not all of them."""
     from atlas_node.dimse.peer import Caller, Peer
-    from atlas_node.dimse.sweep import Sweep
+    from atlas_node.dimse.sweep import Study, Sweep
     from atlas_node.errors import ConfigurationError
     from atlas_node.model import Policy
 
@@ -286,18 +310,26 @@ def _studies(
         raise ConfigurationError(f"no upstream named {name!r}; the upstreams are: {known}")
     sweep = Sweep(Caller(Peer.of(upstream, settings.node), settings.node))
 
-    def step(study: str, sop_classes: list[str]) -> _Step:
-        def retrieve() -> tuple[int, int]:
+    def step(study: Study) -> _Step:
+        def retrieve() -> _Read:
             having = 0
+            unread: list[str] = []
 
             def take(data: memoryview, transfer_syntax_uid: str) -> None:
                 nonlocal having
                 annotation = annotator.annotate(data, transfer_syntax_uid, Policy.OBSERVE)
+                if annotation.error is not None:
+                    unread.append(annotation.error)
                 having += indexer.record([(annotation.identity, list(annotation.facts()))])
 
-            return sweep.retrieve(study, sop_classes, take), having
+            retrieved = sweep.retrieve(study, take)
+            missing = retrieved.missing
+            if unread:
+                what = f"study {study.uid!a}: {len(unread)} of its objects not read: {unread[0]}"
+                missing = "; ".join(filter(None, (missing, what)))
+            return _Read(retrieved.objects, having, missing)
 
-        return retrieve
+        return _Step(study.uid, study.objects, retrieve)
 
-    for study, sop_classes in sweep.studies():
-        yield study, step(study, sop_classes)
+    listing = sweep.studies()
+    return [step(study) for study in listing.studies], listing.missing

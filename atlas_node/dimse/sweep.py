@@ -2,12 +2,14 @@
 
 `atlas-node index backfill` uses it: each object is handed on as its encoded data set and then
 forgotten. It runs beside the node, on pynetdicom's own associations: how long it takes does not
-matter to anybody who waits for an image.
+matter to anybody who waits for an image. The rule: what an archive says it has left out is never
+taken for all there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydicom.dataset import Dataset
@@ -30,6 +32,42 @@ Take = Callable[[memoryview, str], None]
 
 _MOST_CONTEXTS: Final = 128
 _PENDING: Final = (0xFF00, 0xFF01)
+_LONGEST_COMMENT: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study of an archive.
+
+    Attributes
+    ----------
+    uid : str
+        Study Instance UID.
+    sop_classes : tuple of str
+        Those in the study, where the archive tells.
+    objects : int or None
+        How many it has, where the archive tells.
+    """
+
+    uid: str
+    sop_classes: tuple[str, ...] = ()
+    objects: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The studies of an archive, and why that are not all; empty when they are."""
+
+    studies: list[Study]
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """How many objects of a study came, and why that are not all; empty when they are."""
+
+    objects: int
+    missing: str
 
 
 class Sweep:
@@ -44,8 +82,8 @@ class Sweep:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def studies(self) -> list[tuple[str, list[str]]]:
-        """Return the Study Instance UIDs of the archive, each with the SOP classes it names.
+    def studies(self) -> Listing:
+        """List the studies of the archive.
 
         Raises
         ------
@@ -56,30 +94,35 @@ class Sweep:
         query.QueryRetrieveLevel = "STUDY"
         query.StudyInstanceUID = ""
         query.SOPClassesInStudy = ""
+        query.NumberOfStudyRelatedInstances = ""
         find = build_context(StudyRootQueryRetrieveInformationModelFind)
         assoc = self._caller.associate([find])
-        found = []
+        found, unread, warning = [], 0, ""
         try:
             for status, identifier in assoc.send_c_find(
                 query, StudyRootQueryRetrieveInformationModelFind
             ):
-                if self._pending(status) and identifier is not None:
-                    classes = identifier.get("SOPClassesInStudy") or []
-                    listed = [classes] if isinstance(classes, str) else list(classes)
-                    found.append((str(identifier.StudyInstanceUID), [str(it) for it in listed]))
+                if not self._pending(status):
+                    warning = _warning(status)
+                elif (study := _study(identifier)) is not None:
+                    found.append(study)
+                else:
+                    unread += 1
         finally:
             _end(assoc)
-        return found
+        if unread:
+            warning = ", ".join(filter(None, (warning, f"{unread} responses without a study")))
+        if warning:
+            warning = f"{self._caller.peer}: does not tell all of its studies: {warning}"
+        return Listing(found, warning)
 
-    def retrieve(self, study: str, sop_classes: list[str], take: Take) -> int:
-        """Retrieve the objects of a study and hand each on; return how many there were.
+    def retrieve(self, study: Study, take: Take) -> Retrieved:
+        """Retrieve the objects of a study and hand each on.
 
         Parameters
         ----------
-        study : str
-            Study Instance UID.
-        sop_classes : list of str
-            Those in the study, where the archive tells; else the usual ones are asked for.
+        study : Study
+            Where it names no SOP classes the usual ones are asked for.
         take : callable
 
         Raises
@@ -98,7 +141,7 @@ class Sweep:
 
         contexts = [
             build_context(StudyRootQueryRetrieveInformationModelGet),
-            *_storage(sop_classes),
+            *_storage(study.sop_classes),
         ]
         roles = [_provider_of(str(it.abstract_syntax)) for it in contexts[1:]]
         assoc = self._caller.associate(
@@ -106,13 +149,17 @@ class Sweep:
         )
         query = Dataset()
         query.QueryRetrieveLevel = "STUDY"
-        query.StudyInstanceUID = study
+        query.StudyInstanceUID = study.uid
+        warning = ""
         try:
             for status, _ in assoc.send_c_get(query, StudyRootQueryRetrieveInformationModelGet):
-                self._pending(status)
+                if not self._pending(status):
+                    warning = _warning(status)
         finally:
             _end(assoc)
-        return count
+        if warning:
+            warning = f"{self._caller.peer}: study {study.uid!a} came in part: {warning}"
+        return Retrieved(count, warning)
 
     def _pending(self, status: Dataset) -> bool:
         """Whether more will come after this response.
@@ -126,14 +173,51 @@ class Sweep:
             raise PeerError(f"{self._caller.peer}: ended the association or did not answer")
         if status.Status in _PENDING:
             return True
-        # Warnings of C-GET (B000) say that single objects failed; they are not indexed then.
         if status.Status != SUCCESS and status.Status >> 12 != 0xB:
             comment = str(status.get("ErrorComment", ""))
             raise PeerError(f"{self._caller.peer}: {describe(status.Status, comment)}")
         return False
 
 
-def _storage(sop_classes: list[str]) -> Iterator[PresentationContext]:
+def _study(identifier: Dataset | None) -> Study | None:
+    """Return what a response tells of a study; None when it cannot be read, or names none."""
+    if identifier is None:
+        return None
+    try:
+        uid = str(identifier.get("StudyInstanceUID") or "")
+        classes = identifier.get("SOPClassesInStudy") or []
+        listed = [classes] if isinstance(classes, str) else list(classes)
+    except (ValueError, TypeError):
+        return None
+    if not uid:
+        return None
+    try:
+        objects = int(identifier.get("NumberOfStudyRelatedInstances"))
+    except (ValueError, TypeError):
+        objects = None
+    return Study(uid, tuple(map(str, listed)), objects)
+
+
+def _warning(status: Dataset) -> str:
+    """Return what a final response says of what was left out; empty when it says nothing.
+
+    Such are the warning 0xB000 (PS3.4 C.4.1.1.4 and C.4.3.1.4), and any failed sub-operations.
+    """
+    failed = int(status.get("NumberOfFailedSuboperations") or 0)
+    if status.Status == SUCCESS and not failed:
+        return ""
+    said = [f"status 0x{status.Status:04X}"]
+    if failed:
+        done = [
+            int(status.get(f"NumberOf{it}Suboperations") or 0) for it in ("Completed", "Warning")
+        ]
+        said.append(f"{failed} of {failed + sum(done)} objects failed")
+    if comment := str(status.get("ErrorComment") or ""):
+        said.append(ascii(comment[:_LONGEST_COMMENT])[1:-1])
+    return ", ".join(said)
+
+
+def _storage(sop_classes: tuple[str, ...]) -> Iterator[PresentationContext]:
     usual = [str(it.abstract_syntax) for it in StoragePresentationContexts]
     wanted = list(dict.fromkeys(sop_classes or usual))[: _MOST_CONTEXTS - 1]
     for sop_class in wanted:

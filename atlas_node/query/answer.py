@@ -28,7 +28,7 @@ from atlas_node.query.private_keys import (
     folded_creator,
     free_block,
 )
-from atlas_node.query.telling import NOTHING, Told
+from atlas_node.query.telling import NOTHING, Told, in_one_element
 
 UID_OF_LEVEL: Final = {
     Level.STUDY: Tag(0x0020, 0x000D),
@@ -53,6 +53,10 @@ class _Asked:
     private: PrivateKey
     indexed: IndexedKey
     condition: Condition
+
+    def wants(self, value: str) -> bool:
+        """Whether a value is one that is asked for, and not just one of all."""
+        return not self.condition.universal and self.condition.matches([value])
 
 
 class IndexedQuery:
@@ -231,7 +235,7 @@ class IndexedQuery:
         is_whole = self._is_understood
         encodings: Sequence[str] = ()
         for it in self._asked:
-            vr, values, is_all = known.get(it.indexed, NOTHING)
+            vr, values, is_all, _ = in_one_element(known.get(it.indexed, NOTHING), it.wants)
             vr, is_whole = vr or it.private.vr, is_whole and is_all
             if not encodings and not all(map(str.isascii, values)):
                 encodings = encodings_of(character_set)
@@ -239,10 +243,7 @@ class IndexedQuery:
             if value is not None and len(value) > MAX_SHORT_LENGTH:
                 is_whole = False
                 # What was asked for matters most.
-                matching = [] if it.condition.universal else values
-                value = encode_values(
-                    vr, [one for one in matching if it.condition.matches([one])], encodings
-                )
+                value = encode_values(vr, [one for one in values if it.wants(one)], encodings)
                 if value is not None and len(value) > MAX_SHORT_LENGTH:
                     value = b""
             if value is None:

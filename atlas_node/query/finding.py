@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from atlas_node.query.matching import Alike, Beginning, Condition, Moments, Place, Within
+from atlas_node.query.matching import Alike, Beginning, Condition, Place
+from atlas_node.query.moments import Moments
+from atlas_node.query.numeric import Within
 from atlas_node.query.packs import perhaps_matching
 from atlas_node.query.tables import index_values
 
@@ -35,14 +37,21 @@ def satisfying(
     yield and_(_columns.key_id == key_id, _columns.text == "", _columns.vr == "")
     for place in (None,) if condition.places is None else condition.places:
         tested = of_key
-        if isinstance(place, Within) or (isinstance(place, Beginning) and place.enough):
+        if isinstance(place, (Within, Beginning)) and place.enough:
             yield and_(of_key, _at(place))
             continue
         if isinstance(place, Moments):
             # A value of the key's own VR has a moment only if it can be matched.
-            for where in _ways(place):
-                yield and_(of_key, _columns.vr == condition.vr, *where)
+            own = _columns.vr == condition.vr
             tested = and_(of_key, _columns.vr != condition.vr)
+            if place.certain is None:
+                for where in _ways(place):
+                    yield and_(of_key, own, *where)
+            else:
+                first, last = place.certain
+                yield and_(of_key, own, _columns.moment >= first, _columns.moment <= last)
+                elsewhere = or_(_columns.moment < first, _columns.moment > last)
+                tested = and_(of_key, or_(_columns.vr != condition.vr, elsewhere))
         for found in _batches(_perhaps(connection, key_id, tested, place)):
             matching = [row_id for row_id, text in found if condition.matches([text])]
             if matching:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Final
@@ -29,7 +29,8 @@ from atlas_node.query.lists import (
     replace_instances,
     united,
 )
-from atlas_node.query.matching import Condition, Value
+from atlas_node.query.matching import Condition
+from atlas_node.query.numeric import Value
 from atlas_node.query.tables import (
     index_entities,
     index_entries,
@@ -91,11 +92,15 @@ class Indexed:
     uids : tuple of str
         Of its study, series and instance.
     values : mapping of IndexedKey to (VR, values)
-        In the order of the attribute. No values: there are some, too long to be kept.
+        In the order of the attribute. No values: there are some that are not kept, because they
+        are too long or nobody can read them.
+    others : mapping of IndexedKey to sequence of (VR, values)
+        Of attributes that it has in several VRs, in items of its sequences: those after the first.
     """
 
     uids: tuple[str, str, str]
     values: Mapping[IndexedKey, tuple[str, Sequence[Value]]]
+    others: Mapping[IndexedKey, Sequence[tuple[str, Sequence[Value]]]] = field(default_factory=dict)
 
 
 class AttributeIndex:
@@ -138,6 +143,8 @@ class AttributeIndex:
             for it in latest.values():
                 for key, (vr, values) in it.values.items():
                     kept = kept_list(vr, values)
+                    for other in it.others.get(key, ()):
+                        kept = united(kept, kept_list(*other))
                     if key.level is Level.IMAGE:
                         instances_found[it.uids][ids[key]] = kept
                     elif it.uids[key.level.depth - 1]:
@@ -218,8 +225,10 @@ class AttributeIndex:
         Returns
         -------
         set of str or None
-            None: there are more than `limit`.
+            None: there are more than `limit`, or those without a value satisfy it, too.
         """
+        if condition.absent:
+            return None
         column = UID_COLUMNS[min(level.depth, key.level.depth) - 1]
         found: set[str] = set()
         with self._database.reading() as connection:
@@ -377,7 +386,7 @@ class AttributeIndex:
         return counted
 
     def too_long(self, key: IndexedKey) -> int:
-        """Return how many entities have values of a key that are too long to be kept."""
+        """Return how many entities have values of a key that are not kept."""
         with self._database.reading() as connection:
             query = (
                 select(func.count(index_entries.c.entity_id.distinct()))
@@ -389,18 +398,31 @@ class AttributeIndex:
             )
             return int(connection.execute(query).scalar_one())
 
-    def swept(self, source: str, keys: Iterable[IndexedKey]) -> set[str]:
-        """Return what backfills have read of a source for these keys."""
-        query = select(index_sweeps.c.name).where(
+    def swept(self, source: str, keys: Iterable[IndexedKey]) -> dict[str, int | None]:
+        """Return what backfills have read of a source for these keys, and how many objects it had.
+
+        The number is the source's own, None where it told none.
+        """
+        query = select(index_sweeps.c.name, index_sweeps.c.objects).where(
             index_sweeps.c.source == source, index_sweeps.c["keys"] == _digest(keys)
         )
         with self._database.reading() as connection:
-            return set(connection.execute(query).scalars())
+            return {row.name: row.objects for row in connection.execute(query)}
 
-    def sweep(self, source: str, name: str, keys: Iterable[IndexedKey]) -> None:
-        """Note that a backfill has read something of a source to its end, for these keys."""
+    def sweep(
+        self, source: str, name: str, keys: Iterable[IndexedKey], objects: int | None = None
+    ) -> None:
+        """Note that a backfill has read something of a source to its end, for these keys.
+
+        Parameters
+        ----------
+        source, name : str
+        keys : iterable of IndexedKey
+        objects : int, optional
+            How many it has, as the source tells.
+        """
         where = (index_sweeps.c.source == source, index_sweeps.c.name == name)
-        row = {"source": source, "name": name, "keys": _digest(keys)}
+        row = {"source": source, "name": name, "keys": _digest(keys), "objects": objects}
         with self._database.writing() as connection:
             connection.execute(delete(index_sweeps).where(*where))
             connection.execute(insert(index_sweeps), [row])

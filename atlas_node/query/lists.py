@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
-from atlas_node.query.matching import Value, kept_text, moment, number
+from atlas_node.query.matching import kept_text
+from atlas_node.query.moments import moment
+from atlas_node.query.numeric import Value, number
 from atlas_node.query.packs import pack
 from atlas_node.query.tables import index_entities, index_entries, index_values
 
@@ -19,7 +21,7 @@ _CHUNK: Final = 500
 _MOST_BYTES: Final = 2000
 """Of one value in UTF-8; PostgreSQL has no room for more in a row of an index."""
 _NOT_KEPT: Final = ("", "")
-"""VR and text that stand for values too long to be kept."""
+"""VR and text that stand for values that are not kept."""
 
 UID_COLUMNS: Final = (
     index_entities.c.study_uid,

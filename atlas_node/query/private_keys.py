@@ -18,10 +18,12 @@ from pydicom.charset import convert_encodings, decode_bytes, default_encoding, e
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
+from pydicom.valuerep import IS, DSfloat
 
 from atlas_dictionary import Dictionary, Entry
 from atlas_node.query.index import IndexedKey
-from atlas_node.query.matching import SEARCHABLE, QueryKeyError, Value, parse_key
+from atlas_node.query.matching import SEARCHABLE, SINGLE_TEXT, QueryKeyError, parse_key
+from atlas_node.query.numeric import Value
 
 _FORMAT: Final = {
     "FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q",
@@ -281,8 +283,10 @@ def _values(
     if not isinstance(element, RawDataElement) and not isinstance(found, bytes):
         if vr not in SEARCHABLE:
             return (), b"", False
-        listed = found if isinstance(found, (list, tuple)) else [found]
-        values = tuple(it if isinstance(it, (int, float)) else str(it) for it in listed)
+        is_list = isinstance(found, Sequence) and not isinstance(found, str)
+        values = tuple(_value(it) for it in (found if is_list else [found]))
+        if vr in SINGLE_TEXT:
+            values = ("\\".join(map(str, values)),)
         return values, encode_values(vr, values, encodings), True
     raw = bytes(found)
     if vr not in SEARCHABLE:
@@ -298,8 +302,16 @@ def _values(
     if written not in _TEXT:
         return (), None, False
     text = decode_bytes(raw, list(encodings), set())
-    values = tuple(part.strip(" \0") for part in text.split("\\"))
+    parts = [text] if vr in SINGLE_TEXT else text.split("\\")
+    values = tuple(part.strip(" \0") for part in parts)
     return values, (raw if vr not in _FORMAT else encode_values(vr, values)), True
+
+
+def _value(found: object) -> Value:
+    """Return a value that pydicom has decoded; a DS or IS as it is written."""
+    if isinstance(found, (DSfloat, IS)):
+        return str(found)
+    return found if isinstance(found, (int, float)) else str(found)
 
 
 def _numbers(vr: str, raw: bytes, stated: str) -> tuple[tuple[Value, ...], bytes | None]:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TEXT
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 _logger = logging.getLogger(__name__)
 
@@ -69,8 +69,8 @@ index_entities = Table(
 )
 
 # One value of an attribute; `vr` tells how the text is written back, `number` and `moment` are what
-# ranges of numbers, dates and times are compared with. An empty VR stands for a value that is too
-# long to be kept.
+# ranges of numbers, dates and times are compared with. An empty VR stands for a value that is not
+# kept: too long, or not to be read.
 index_values = Table(
     "index_values",
     metadata,
@@ -116,13 +116,15 @@ index_entries = Table(
 )
 
 # What a backfill has read to its end, a study of an upstream or a file of a folder, and for which
-# keys: what was read for others is read again.
+# keys: what was read for others is read again, and so is a study that has another number of objects
+# by now. Not every archive tells that.
 index_sweeps = Table(
     "index_sweeps",
     metadata,
     Column("source", String, primary_key=True),
     Column("name", String, primary_key=True),
     Column("keys", String, nullable=False),
+    Column("objects", BigInteger),
 )
 
 

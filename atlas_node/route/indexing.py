@@ -3,7 +3,7 @@
 The recorder asks an `Indexer` for each object that it writes into the log, the backfill for each
 that it reads. Elements count wherever they stand, in the items of sequences, too: an enhanced
 object has its b-values frame by frame. A value goes into the index as it is written, whole; of one
-too long for that the index has only a mark.
+too long for that, and of one that could not be decoded, the index has only a mark.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from atlas_node.config import Config, IndexKey
 from atlas_node.encoding.vr import UNIT
 from atlas_node.model import ElementStatus, Identity
 from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level
-from atlas_node.query.matching import SEARCHABLE, Value
+from atlas_node.query.matching import SEARCHABLE, SINGLE_TEXT
+from atlas_node.query.numeric import Value
 from atlas_node.query.private_keys import folded_creator
-from atlas_node.query.telling import common_vr
 
 _HAS_A_VR: Final = (ElementStatus.DECODED, ElementStatus.ALREADY)
-_SINGLE_TEXT: Final = frozenset({"LT", "ST", "UR", "UT"})
+_NOT_KEPT: Final[tuple[str, Sequence[Value]]] = ("", ())
 
 
 def indexed_keys(configured: Sequence[IndexKey]) -> list[IndexedKey]:
@@ -59,10 +59,15 @@ class Indexer:
         """Close the index."""
         self.index.close()
 
-    def record(self, objects: Iterable[tuple[Identity, Iterable[Any]]]) -> int:
+    def record(self, objects: Iterable[tuple[Identity, Iterable[Any] | None]]) -> int:
         """Put the values of objects into the index; return how many had any.
 
         An object that the index knows is replaced, also by one that has no value.
+
+        Parameters
+        ----------
+        objects : iterable of (Identity, facts)
+            No facts at all: the object could not be annotated, and nobody knows what it has.
 
         Raises
         ------
@@ -77,26 +82,34 @@ class Indexer:
         self.index.record(found)
         return sum(bool(it.values) for it in found)
 
-    def indexed(self, identity: Identity, facts: Iterable[Fact]) -> Indexed:
-        """Return the values of one object for the index."""
-        found: dict[IndexedKey, list[tuple[str, list[Value] | None]]] = {}
-        for fact in facts:
+    def indexed(self, identity: Identity, facts: Iterable[Fact] | None) -> Indexed:
+        """Return the values of one object for the index; without facts a mark for every key."""
+        found: dict[IndexedKey, list[tuple[str, list[Value]]]] = {}
+        not_kept: set[IndexedKey] = set(() if facts is not None else self.keys)
+        for fact in facts or ():
             _, group, element, creator, _, _, vr, status, *_, value = fact
-            if (group, element & 0xFF) not in self._places or status not in _HAS_A_VR:
+            if (group, element & 0xFF) not in self._places:
                 continue
             key = self._wanted.get((group, element & 0xFF, folded_creator(creator)))
-            if key is None or vr not in SEARCHABLE or not _has_value(vr, value):
+            if key is None:
                 continue
-            its = (vr, whole_value(fact))
-            known = found.setdefault(key, [])
-            if its not in known:
-                known.append(its)
+            if status not in _HAS_A_VR or vr not in SEARCHABLE:
+                if value:
+                    not_kept.add(key)
+            elif _has_value(vr, value):
+                if (values := whole_value(fact)) is None:
+                    not_kept.add(key)
+                elif (its := (vr, values)) not in found.setdefault(key, []):
+                    found[key].append(its)
         uids = (
             identity.study_instance_uid,
             identity.series_instance_uid,
             identity.sop_instance_uid,
         )
-        return Indexed(uids, {key: _of_all_places(its) for key, its in found.items()})
+        lists = {key: _by_vr(its) for key, its in found.items() if key not in not_kept}
+        values_of = {key: its[0] for key, its in lists.items()}
+        others = {key: its[1:] for key, its in lists.items() if len(its) > 1}
+        return Indexed(uids, values_of | dict.fromkeys(not_kept, _NOT_KEPT), others)
 
 
 def whole_value(fact: Fact) -> list[Value] | None:
@@ -112,22 +125,21 @@ def whole_value(fact: Fact) -> list[Value] | None:
         ]
     text = decode_text(value, encodings)
     text = (value.decode("latin-1") if text is None else text).rstrip("\0 ")
-    return [text] if vr in _SINGLE_TEXT else [*text.split("\\")]
+    return [text] if vr in SINGLE_TEXT else [*text.split("\\")]
 
 
 def _has_value(vr: str, value: bytes) -> bool:
     return bool(value if vr in UNIT else value.strip(b"\0 "))
 
 
-def _of_all_places(found: Sequence[tuple[str, list[Value] | None]]) -> tuple[str, Sequence[Value]]:
-    """Return the values of an attribute, of one that stands in several items each value once."""
-    (vr, values), *others = found
-    if any(its is None for _, its in found):
-        return vr, ()
-    if not others:
-        return vr, values or ()
-    united = list(dict.fromkeys(value for _, its in found for value in its or ()))
-    return common_vr({vr for vr, _ in found}, map(str, united)), united
+def _by_vr(found: Sequence[tuple[str, list[Value]]]) -> list[tuple[str, Sequence[Value]]]:
+    """Return the values of an attribute by VR, of one that is in several items each once."""
+    if len(found) == 1:
+        return [*found]
+    lists: dict[str, dict[Value, None]] = {}
+    for vr, values in found:
+        lists.setdefault(vr, {}).update(dict.fromkeys(values))
+    return [(vr, list(its)) for vr, its in lists.items()]
 
 
 def open_indexer(config: Config) -> Indexer | None:

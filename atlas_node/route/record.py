@@ -21,7 +21,7 @@ from atlas_node.activity.metrics import (
     RECORD_SECONDS,
 )
 from atlas_node.annotate import Annotation, Annotator, record_of, value_of
-from atlas_node.errors import LogError, SpoolError
+from atlas_node.errors import DamagedObjectError, LogError, SpoolError, UnreadableObjectError
 from atlas_node.log import Facts, LogStore
 from atlas_node.model import AnnotatedObject, DeliveryRecord, ElementStatus, Identity, Policy
 from atlas_node.route.indexing import Indexer
@@ -87,7 +87,7 @@ class Recorder:
         while True:
             stopping = self._stopping.is_set()
             waits = (0.0, 0.0) if stopping else (_POLL, _PATIENCE)
-            changes = self._spool.unrecorded(self._batch, *waits)
+            changes = self._spool.unrecorded(self._batch, *waits, self._stopping.is_set)
             if changes and self._record(changes):
                 # They map files that are removed by now, whose room nobody gets until they go.
                 del changes
@@ -107,12 +107,12 @@ class Recorder:
             if (indexer := self._indexer()) is not None:
                 # First: what the log has is not annotated again after a crash between the two.
                 indexer.record(
-                    (it.identity, it.elements.facts)
+                    (it.identity, None if it.error else it.elements.facts)
                     for it in objects
                     if isinstance(it.elements, Facts)
                 )
             self._store.record(objects, deliveries)
-        except LogError as error:
+        except (LogError, SpoolError) as error:
             if not self._delay:
                 _logger.error("the annotation log is behind, objects wait in the spool: %s", error)
             # One at a time from here, the failed one last: what the log cannot take of one
@@ -151,14 +151,12 @@ class Recorder:
         entry, annotation = change.entry, change.annotation
         envelope = entry.envelope
         try:
-            with self._spool.reading(entry) as data:
-                if not isinstance(annotation, Annotation):
-                    policy = entry.recipients[0].policy if entry.recipients else self._policy
-                    annotation = self._annotator().annotate(
-                        data, envelope.transfer_syntax_uid, policy
-                    )
-                digest = fingerprint(data)
-        except SpoolError as error:
+            data = self._spool.read(entry)
+            if not isinstance(annotation, Annotation):
+                policy = entry.recipients[0].policy if entry.recipients else self._policy
+                annotation = self._annotator().annotate(data, envelope.transfer_syntax_uid, policy)
+            digest = fingerprint(data)
+        except (DamagedObjectError, UnreadableObjectError) as error:
             return AnnotatedObject(
                 object_id=entry.object_id,
                 envelope=envelope,

@@ -34,8 +34,8 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from sqlalchemy import insert, select
 
 from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level, parse_key
-from atlas_node.query.matching import moment
-from atlas_node.query.matching import number as as_number
+from atlas_node.query.moments import moment
+from atlas_node.query.numeric import number as as_number
 from atlas_node.query.packs import pack
 from atlas_node.query.tables import index_entities, index_entries, index_values
 from tests.archives import Orthanc

@@ -24,7 +24,7 @@ from tests.archives import Archive, Dcmqrscp, Orthanc
 from tests.fault.destination import Misdeed
 from tests.fault.nodes import ATLAS_NODE, NodeProcess
 from tests.fault.pacs import free_port
-from tests.peers import environment, program, scans
+from tests.peers import environment, program, public_dictionary, scans
 from tests.scanner import EXPLICIT, IMPLICIT
 from tests.unit.dimse.relay.queries import (
     B_VALUE,
@@ -163,10 +163,10 @@ def without_titles(found):
     ]
 
 
-def findscu(port: int, called: str, *arguments: str) -> list[str]:
-    """Return the lines of the responses that DCMTK's findscu shows."""
+def findscu(port: int, called: str, *arguments: str, **more: str) -> list[str]:
+    """Return the lines of the responses that DCMTK's findscu shows, in an environment of more."""
     command = [program("findscu"), "-v", "-aec", called, *arguments, "127.0.0.1", str(port)]
-    done = subprocess.run(command, capture_output=True, check=True, env=environment())
+    done = subprocess.run(command, capture_output=True, check=True, env=environment(**more))
     lines = (done.stdout + done.stderr).decode("latin-1").splitlines()
     shown = [
         it[3:] for it in lines if re.match(r"[IW]: (\(....,....\)|Find Response|Received)", it)
@@ -238,6 +238,23 @@ class TestIndexedKeys:
     )
     def test_the_index_answers_what_the_archive_cannot(self, archive, node, asked_for, studies):
         assert studies_with(node, asked_for, "DIFFUSION*") == studies
+
+    @pytest.mark.parametrize(
+        ("asked_for", "studies"),
+        [("1000\\0", {"2.25.990", "2.25.992"}), ("7\\40-60", {"2.25.991"}), ("7\\8", set())],
+    )
+    def test_a_caller_that_knows_the_attribute_asks_for_a_list(
+        self, archive, node, tmp_path, asked_for, studies
+    ):
+        known = tmp_path / "b_value.dic"
+        known.write_text(f'(0019,"{MR_HEADER}",0c)\tIS\tBValue\t1-n\tPrivate\n')
+        names = ["QueryRetrieveLevel=STUDY", "StudyInstanceUID", "PatientID=DIFFUSION*"]
+        names += [f"0019,0010={MR_HEADER}", f"0019,100c={asked_for}"]
+        arguments = [it for name in names for it in ("-k", name)]
+        dictionaries = f"{public_dictionary()}:{known}"
+        lines = findscu(node.port, "ATLAS", "-S", *arguments, DCMDICTPATH=dictionaries)
+        text = "\n".join(lines).partition("Find Response")[2]
+        assert set(re.findall(r"\(0020,000d\) UI \[([\d.]+)", text)) == studies
 
     def test_what_the_archive_had_before_is_found_after_a_backfill(self, archive, node):
         assert studies_with(node, str(EARLIER), "EARLIER*") == []

@@ -37,7 +37,7 @@ def test_studies_are_found_by_a_private_key_that_the_archive_does_not_know(tmp_p
     for port in ("11112", "4242", "8042"):
         script = re.sub(rf"\b{port}\b", str(free_port()), script)
     # The virtual environment has programs of the same names, written in Python.
-    path = f"/usr/bin:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-mc", script],
         cwd=tmp_path,

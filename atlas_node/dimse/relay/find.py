@@ -140,6 +140,7 @@ class Query:
         self._asked: Dataset | None = None
         self._is_changed = False
         self._lacks_keys = False
+        self._can_match = True
         self._seen: set[bytes] | None = None
         self._finals: dict[str, _Final] = {}
         self._alike: Mapping[int, bytes] = {}
@@ -195,7 +196,8 @@ class Query:
             _logger.error("the index of private attributes cannot be asked: %s", error)
             raise _NotAsked(UNABLE_TO_PROCESS, "the index cannot be read") from error
         if asked is None:
-            raise _NotAsked(SUCCESS)
+            self._can_match = False
+            return
         self._asked, self._is_changed = asked, bool(keys)
         # A key goes to the upstreams without its value where its VR cannot hold that; at a level
         # that the index does not have it may do so for nothing.
@@ -210,12 +212,19 @@ class Query:
         )
 
     def _ask(self, kept: KeptUpstream) -> _Asking | None:
-        """Send the request to an upstream; None when that is not possible."""
+        """Send the request to an upstream; None when that is not possible, or for nothing.
+
+        One that nothing can match at is reached all the same: that it is down is to be told, not
+        to be taken for an archive without such a study.
+        """
         command = {it: value for it, value in self._request.command.items() if it not in _OURS}
         for is_last in (False, True):
             try:
                 upstream = kept.open()
                 context_id, syntax = upstream.context_of(self._sop_class)
+                if not self._can_match:
+                    self._finals[kept.upstream.name] = _Final(kept.upstream.name, SUCCESS)
+                    return None
                 encoded = self._encoded(syntax)
                 message_id = upstream.conversation.request(context_id, command, [encoded])
                 return _Asking(upstream, kept, context_id, syntax, message_id)

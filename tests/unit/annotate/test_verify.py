@@ -14,12 +14,19 @@ FITTING = {
     "AT": [b"\x19\x00\x0a\x10"],
     "CS": [b"ORIGINAL\\PRIMARY ", b"HFS ", b""],
     "DA": [b"20260228", b"20260228\\19991231 "],
-    "DS": [b"1.5 ", b"-.5e-3", b"0\\0\\-1", b" 12 ", b"1234567890.12345"],
+    "DS": [
+        b"1.5 ",
+        b"-.5e-3",
+        b"0\\0\\-1",
+        b" 12 ",
+        b"1234567890.12345",
+        b"1.00\\1\\123456789.123456 ",
+    ],
     "DT": [b"20260228123000.000000+0100", b"2026", b"202602281230"],
     "FD": [b"\0" * 8],
     "FL": [b"\0" * 12],
-    "IS": [b"36", b"-2147483648 ", b"1\\2 "],
-    "LO": [b"SIEMENS CSA HEADER", b"a" * 64, b"x\\y ", b"tex\0"],
+    "IS": [b"36", b"-2147483648 ", b"1\\2 ", b"10\\+02147483647 "],
+    "LO": [b"SIEMENS CSA HEADER", b"a" * 64, b"xx\\" + b"a" * 64 + b" ", b"x\\y ", b"tex\0"],
     "LT": [b"one\r\ntwo\tthree \\ four"],
     "OB": [b"", b"\0\x01"],
     "OD": [b"\0" * 16],
@@ -49,7 +56,7 @@ MISFITTING = {
     "AT": [b"\0\0"],
     "CS": [b"lower case", b"A" * 18],
     "DA": [b"20261301", b"2026-01-01", b"19990230123"],
-    "DS": [b"one ", b"1.5 2.5 ", b"123456789.1234567890", b"0x10", b"1e  "],
+    "DS": [b"one ", b"1.5 2.5 ", b"123456789.1234567890", b"123456789.123456  ", b"0x10", b"1e  "],
     "DT": [b"20261301", b"yesterday "],
     "FD": [b"\0" * 4, b"\0" * 12],
     "FL": [b"\0" * 6],
@@ -161,6 +168,13 @@ def test_text_is_read_in_the_character_set_of_the_data_set(
     charset: bytes, value: bytes, fits: bool
 ) -> None:
     assert (fit("LO", value, charset=charset) == "") is fits
+
+
+@pytest.mark.parametrize(("vr", "most"), [("ST", 1024), ("LT", 10240)])
+def test_a_text_of_the_most_characters_may_be_padded(vr: str, most: int) -> None:
+    text = ("ö" + "a" * (most - 1)).encode()
+    assert fit(vr, text, charset=b"ISO_IR 192") == ""
+    assert fit(vr, text + b"a", charset=b"ISO_IR 192")
 
 
 @given(vr=st.sampled_from(ALL_VRS), value=st.binary(max_size=200), charset=st.binary(max_size=20))

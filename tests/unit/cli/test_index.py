@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.small_archive import SmallArchive
 from tests.streams import element, text
 from tests.unit.test_files import dicom_file
 
@@ -105,6 +106,65 @@ def test_an_unknown_upstream_is_named(run, config: Path) -> None:
     done = run("backfill", "-c", config, "--upstream", "archive")
     assert done.returncode == 1
     assert "no upstream named 'archive'; the upstreams are: there are none" in done.stderr
+
+
+@pytest.fixture
+def archive(config: Path):
+    with SmallArchive() as archive:
+        settings = yaml.safe_load(config.read_text())
+        settings["upstreams"] = [archive.entry()]
+        settings["query"]["index"][0]["element"] = "xx0c"
+        config.write_text(yaml.safe_dump(settings))
+        for study, number in (("1.2.1", 1), ("1.2.1", 2), ("1.2.2", 1)):
+            archive.add(study, number)
+        yield archive
+
+
+def swept(run, config: Path) -> tuple[int, int, int, int, int]:
+    """Return the exit status of a backfill, and what it has counted."""
+    done = run("backfill", "-c", config, "--upstream", "archive", "--json")
+    said = json.loads(done.stdout)
+    return done.returncode, *(said[it] for it in ("objects", "indexed", "skipped", "errors"))
+
+
+def test_a_study_of_an_archive_is_read_again_when_it_has_grown(
+    run, config: Path, archive: SmallArchive
+) -> None:
+    assert swept(run, config) == (0, 3, 3, 0, 0)
+    archive.add("1.2.1", 3)
+    assert swept(run, config) == (0, 3, 3, 1, 0)
+    assert left(run, config) == [(4, True)]
+    assert archive.retrieved == ["1.2.1", "1.2.2", "1.2.1"]
+
+
+def test_a_study_whose_objects_are_not_counted_is_read_once(
+    run, config: Path, archive: SmallArchive
+) -> None:
+    archive.counts = False
+    assert swept(run, config) == (0, 3, 3, 0, 0)
+    archive.add("1.2.1", 3)
+    assert swept(run, config) == (0, 0, 0, 2, 0)
+
+
+def test_a_study_that_came_in_part_is_an_error_and_asked_for_again(
+    run, config: Path, archive: SmallArchive
+) -> None:
+    archive.add("1.2.2", 2, is_compressed=True)
+    assert swept(run, config) == (1, 3, 3, 0, 1)
+    done = run("backfill", "-c", config, "--upstream", "archive")
+    assert done.returncode == 1
+    assert "study '1.2.2' came in part: status 0xB000, 1 of 2 objects failed" in done.stderr
+    assert done.stdout == "1 objects read, 1 with indexed attributes, 1 read before, 1 failed\n"
+
+
+def test_an_archive_that_does_not_list_all_of_its_studies_is_an_error(
+    run, config: Path, archive: SmallArchive
+) -> None:
+    archive.last_word = (0xB000, "limited to 2 of 5000 studies")
+    done = run("backfill", "-c", config, "--upstream", "archive")
+    assert "does not tell all of its studies: status 0xB000, limited to 2 of" in done.stderr
+    assert done.stdout == "3 objects read, 3 with indexed attributes, 0 read before, 1 failed\n"
+    assert done.returncode == 1
 
 
 def left(run, config: Path) -> list[tuple[int, bool]]:

@@ -221,6 +221,31 @@ def test_more_values_than_an_element_holds_do_not_lose_the_study(index, asked, r
     assert answered[0x0019100C].value == returned
 
 
+@pytest.mark.parametrize(
+    ("asked", "vr", "value"),
+    [(("t*",), "LT", "two\\\r\nthree"), (("one",), "LT", "one"), (("A",), "LO", ["A", "B"])],
+)
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_values_that_one_element_cannot_have_are_not_joined(index, asked, vr, value, is_plain):
+    index.record(
+        Indexed(("1.3", "1.3.1", f"1.3.1.{number}"), {SUITE: (vr_of_it, its)})
+        for number, (vr_of_it, its) in enumerate(
+            [("LT", ["one"]), ("LT", ["two\\\r\nthree"]), ("LO", ["A", "B"])]
+        )
+    )
+    asking = query(
+        index, PrivateKey(0x00091002, "GEMS_IDEN_01", "(0009,xx02)", "LO", asked),
+        configured=(SUITE,),
+    )  # fmt: skip
+    if is_plain:
+        plain, is_whole = asking.answer_plain(encoded(response("1.3")))
+        answered = decoded(plain)
+    else:
+        answered, is_whole = asking.answer(response("1.3"))
+    assert not is_whole
+    assert (answered[0x00091002].VR, answered[0x00091002].value) == (vr, value)
+
+
 @pytest.mark.parametrize("asked", [("high",), ("*ig*",), ()])
 @pytest.mark.parametrize("is_plain", [True, False])
 def test_an_object_whose_value_is_too_long_comes_back_with_a_warning(index, asked, is_plain):

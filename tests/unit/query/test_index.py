@@ -19,7 +19,7 @@ from atlas_node.query import (
     QueryKeyError,
     parse_key,
 )
-from atlas_node.query.telling import Told
+from atlas_node.query.telling import Told, in_one_element
 
 B_VALUE = IndexedKey("SIEMENS MR HEADER", "(0019,xx0c)", Level.IMAGE)
 FIELD_OF_VIEW = IndexedKey("SIEMENS MR HEADER", "(0051,xx0c)", Level.SERIES)
@@ -69,6 +69,10 @@ def test_entities_at_every_level(filled):
 
 def test_a_key_of_a_higher_level_gives_the_entities_of_its_own(filled):
     assert entities(filled, FIELD_OF_VIEW, "SH", "FoV 250*250", Level.IMAGE) == {"1.1.2"}
+
+
+def test_those_without_a_value_are_not_told(filled):
+    assert entities(filled, FIELD_OF_VIEW, "SH", '""', Level.SERIES) is None
 
 
 def test_too_many_are_not_told(filled):
@@ -180,15 +184,15 @@ def test_a_key_that_is_forgotten_and_wanted_again_has_its_sources_read_again(fil
     filled.sweep("folder", "old", [B_VALUE, FIELD_OF_VIEW])
     filled.sweep("folder", "later", [B_VALUE])
     filled.forget_key(FIELD_OF_VIEW, [B_VALUE])
-    assert filled.swept("folder", [B_VALUE, FIELD_OF_VIEW]) == set()
-    assert filled.swept("folder", [B_VALUE]) == {"later"}
+    assert filled.swept("folder", [B_VALUE, FIELD_OF_VIEW]) == {}
+    assert filled.swept("folder", [B_VALUE]).keys() == {"later"}
 
 
 def test_a_study_that_is_forgotten_is_read_again_by_a_backfill(filled):
     filled.sweep("upstream archive", "1.1", [B_VALUE])
     filled.sweep("upstream archive", "1.2", [B_VALUE])
     filled.forget(Level.STUDY, "1.1")
-    assert filled.swept("upstream archive", [B_VALUE]) == {"1.2"}
+    assert filled.swept("upstream archive", [B_VALUE]).keys() == {"1.2"}
 
 
 def stored(index, number, vr, *values, key=B_VALUE):
@@ -274,10 +278,10 @@ def test_values_of_two_vrs_are_all_found_and_told_in_one(index):
     stored(index, 2, "DS", "500")
     for asked in ("1000", "500", "400-600"):
         assert entities(index, B_VALUE, "IS", asked, Level.STUDY) == {"1.1"}
-    assert index.values([B_VALUE], Level.STUDY, ["1.1"]) == {B_VALUE: Told("DS", ["500", "1000"])}
-    assert index.values_under([B_VALUE], Level.STUDY, ["1.1"]) == {
-        "1.1": {B_VALUE: Told("DS", ["500", "1000"])}
-    }
+    found = index.values([B_VALUE], Level.STUDY, ["1.1"])[B_VALUE]
+    assert found == Told("", ["500", "1000"], vrs=("DS", "IS"))
+    assert in_one_element(found, bool) == Told("DS", ["500", "1000"])
+    assert index.values_under([B_VALUE], Level.STUDY, ["1.1"]) == {"1.1": {B_VALUE: found}}
 
 
 def test_an_instance_recorded_again_has_its_later_values_alone(filled):
@@ -309,18 +313,26 @@ def test_whether_anything_is_known_of_a_key(filled):
 
 def test_a_source_is_read_again_for_other_keys(index):
     index.sweep("folder", "a.dcm", [B_VALUE, FIELD_OF_VIEW])
-    assert index.swept("folder", [FIELD_OF_VIEW, B_VALUE]) == {"a.dcm"}
-    assert index.swept("folder", [B_VALUE]) == set()
+    assert index.swept("folder", [FIELD_OF_VIEW, B_VALUE]) == {"a.dcm": None}
+    assert index.swept("folder", [B_VALUE]) == {}
     index.sweep("folder", "a.dcm", [B_VALUE])
-    assert index.swept("folder", [B_VALUE]) == {"a.dcm"}
+    assert index.swept("folder", [B_VALUE]) == {"a.dcm": None}
+
+
+def test_how_many_objects_a_study_had_is_noted_with_the_last_time_it_was_read(index):
+    index.sweep("upstream archive", "1.1", [B_VALUE], 2)
+    assert index.swept("upstream archive", [B_VALUE]) == {"1.1": 2}
+    index.sweep("upstream archive", "1.1", [B_VALUE], 3)
+    assert index.swept("upstream archive", [B_VALUE]) == {"1.1": 3}
 
 
 @given(
-    vr=st.sampled_from(["LO", "LT", "PN", "IS", "DS", "DA", "TM", "DT"]),
+    vr=st.sampled_from(["LO", "LT", "PN", "IS", "DS", "FL", "UV", "DA", "TM", "DT"]),
     values=st.lists(
         st.sampled_from(
             ["ab", "AB", "abc", " ab", "a b", "b/c%_", "10", "1e1", "-3", "9", "1030", "10:30",
-             "103015.5", "20240131", "2024.01.31", "2024", "202401311030-0500", "Stra\u00dfe"]
+             "103015.5", "20240131", "2024.01.31", "2024", "202401311030-0500", "Stra\u00dfe",
+             "0.1", "9007199254740992", "9007199254740993", "202401310900+0000", "202402"]
         ),
         max_size=12,
     ),
@@ -328,7 +340,8 @@ def test_a_source_is_read_again_for_other_keys(index):
         ["ab", "ab*", "a?c", "*c", "a*", "*b*", "?b", "* ab", "*B*c", "??", "*/*%*", "a*/c*",
          "*STRASSE", "*\u00df*", " ab", "10", "5-20", "-3", "-20", "9-", "1030", "10-11",
          "103010-", "-1029", "20240101-20240229", "-20240131", "2024.01.31", "20240131",
-         "2024-2025", "202401311030"]
+         "2024-2025", "202401311030", "0.1", "0.05-0.1", "9007199254740993",
+         "-9007199254740992", "202401311530+0000", "202401-202402", "2023-202401310400-0500"]
     ),
 )  # fmt: skip
 @settings(max_examples=40, deadline=None)

@@ -21,9 +21,26 @@ def test_an_empty_key_matches_everything_even_nothing(vr):
     assert parse_key(vr, [""]).universal
 
 
-def test_only_stars_are_universal_matching_for_text():
-    assert parse_key("LO", ["*"]).universal
-    assert parse_key("SH", ["**"]).universal
+@pytest.mark.parametrize("vr", ["LO", "SH", "DA", "TM", "DT", "IS", "DS"])
+@pytest.mark.parametrize("key", [["*"], ["**"], ["* "], ["1", "*"]])
+def test_only_stars_are_universal_matching(vr, key):
+    assert parse_key(vr, key).universal
+    assert parse_key(vr, key).matches([])
+
+
+@pytest.mark.parametrize("vr", ["LO", "UI", "DA", "DT", "IS"])
+def test_two_quotation_marks_ask_for_what_has_no_value(vr):
+    condition = parse_key(vr, ['""'])
+    assert condition.matches([])
+    assert condition.matches([""])
+    assert not condition.matches(["20240101"])
+
+
+def test_what_has_no_value_may_be_one_of_a_list():
+    condition = parse_key("IS", ['""', "5-6"])
+    assert condition.matches([])
+    assert condition.matches(["5"])
+    assert not condition.matches(["7"])
 
 
 @pytest.mark.parametrize(

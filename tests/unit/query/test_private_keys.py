@@ -13,8 +13,19 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 
 from atlas_dictionary import open_layers
-from atlas_node.query import IndexedKey, Level, PrivateAttributes, encode_values, resolve
+from atlas_node.dimse.relay.identifier import decode_identifier, encode_identifier
+from atlas_node.encoding.vr import LONG_FORM
+from atlas_node.query import (
+    IndexedKey,
+    Level,
+    PrivateAttributes,
+    encode_values,
+    parse_key,
+    resolve,
+)
+from atlas_node.query.matching import SEARCHABLE
 from atlas_node.query.private_keys import encodings_of, is_searchable
+from tests.scanner import EXPLICIT
 
 MR_HEADER = "SIEMENS MR HEADER"
 EOS = "Biospace Med : EOS Tag"
@@ -184,6 +195,38 @@ def test_a_key_without_any_creator_does_not_come_under_that_of_another(attribute
     assert (0x0019, 0x0010) not in completed
     assert completed[0x0019, 0x0011].value == MR_HEADER
     assert completed[0x0019, 0x110C].value == 1000
+
+
+LISTS = {
+    "AE": ("PACS1", "PACS2"), "AS": ("012Y", "013M"), "CS": ("A", "B_1"),
+    "DA": ("20200101", "20200102-20200105"), "DS": ("1.50", "2e3", "5-6"),
+    "DT": ("2020", "20200101-20200301"), "FD": (0.1, -2.0), "FL": (0.5, -2.0),
+    "IS": ("01", "2-3"), "LO": ("alpha", "be*"), "PN": ("Doe^J*", "Roe^K"),
+    "SH": ("a", "K\u00f6ln"), "SL": (-1, 2**31 - 1), "SS": (-1, 2), "SV": (-(2**63), 2**53 + 1),
+    "TM": ("10", "1030-11"), "UC": ("a", "b c"), "UI": ("1.2.3", "1.2.4"), "UL": (1, 2**32 - 1),
+    "US": (36, 13875), "UV": (2**64 - 1, 2**53 + 1),
+    "LT": ("a\\b",), "ST": ("a\\b",), "UR": ("urn:x",), "UT": ("a\\b",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("vr", sorted(SEARCHABLE))
+def test_a_list_of_a_caller_that_states_its_vr_stays_one(attributes, vr):
+    asked = LISTS[vr]
+    value = encode_values(vr, asked, ["latin-1"])
+    length = (
+        struct.pack("<HI", 0, len(value))
+        if vr.encode() in LONG_FORM
+        else struct.pack("<H", len(value))
+    )
+    charset = b"\x08\0\x05\0CS\x0a\0ISO_IR 100"
+    creator = b"\x19\0\x10\0LO\x0c\0NOBODY KNOWS"
+    element = b"\x19\0\x0c\x10" + vr.encode() + length + value
+    ds = decode_identifier(charset + creator + element, EXPLICIT)
+    completed, (key,) = resolve(ds, attributes)
+    assert (key.vr, key.values) == (vr, asked)
+    assert parse_key(vr, key.values).matches([asked[0]])
+    # What goes to an upstream is what came.
+    assert encode_identifier(completed, EXPLICIT).endswith(element)
 
 
 @pytest.mark.parametrize(

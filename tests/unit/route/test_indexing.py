@@ -33,6 +33,10 @@ def private_block(value: bytes, creator: str = "SIEMENS MR HEADER", vr: str = "U
     return element(0x00190010, "LO", text(creator)) + element(0x0019100A, vr, value)
 
 
+def item_of(body: bytes) -> bytes:
+    return b"\xfe\xff\x00\xe0" + len(body).to_bytes(4, "little") + body
+
+
 def test_keys_come_from_the_configuration():
     configured = [IndexKey(creator="SIEMENS MR HEADER ", group="0019", element="0A")]
     assert indexed_keys(configured) == [MOSAIC]
@@ -50,11 +54,8 @@ def test_an_element_that_had_its_vr_counts_too(indexer, annotator):
 
 
 def test_values_in_items_are_collected_each_once(indexer, annotator):
-    def item(value: bytes) -> bytes:
-        body = private_block(value)
-        return b"\xfe\xff\x00\xe0" + len(body).to_bytes(4, "little") + body
-
-    items = item(b"\x24\x00") + item(b"\x25\x00") + item(b"\x24\x00")
+    values = (b"\x24\x00", b"\x25\x00", b"\x24\x00")
+    items = b"".join(item_of(private_block(value)) for value in values)
     found = indexer.indexed(UIDS, facts(annotator, element(0x52009230, "SQ", items)))
     assert found.values == {MOSAIC: ("US", [36, 37])}
 
@@ -63,11 +64,10 @@ def test_values_in_items_are_collected_each_once(indexer, annotator):
     "data",
     [
         private_block(b"\x24\x00", creator="SOMEBODY ELSE"),
-        private_block(b"\x24\x00\x00"[:3] + b"\x00"),
         private_block(b""),
         element(0x00080060, "CS", b"MR"),
     ],
-    ids=["another creator", "a value that does not fit", "an empty value", "no private element"],
+    ids=["another creator", "an empty value", "no private element"],
 )
 def test_nothing_is_invented(indexer, annotator, data):
     assert indexer.indexed(UIDS, facts(annotator, data)).values == {}
@@ -108,10 +108,39 @@ def test_of_a_value_too_long_for_the_index_only_that_is_known(indexer, annotator
     assert indexer.index.too_long(MOSAIC) == 1
 
 
-@pytest.mark.parametrize("vr", ["OB", "AT"])
-def test_a_vr_that_cannot_be_searched_is_left_out(indexer, annotator, vr):
-    found = indexer.indexed(UIDS, facts(annotator, private_block(b"\x10\x00\x10\x00", vr=vr)))
-    assert found.values == {}
+@pytest.mark.parametrize(
+    "data",
+    [
+        private_block(b"\x24\x00\x00\x00"),
+        private_block(b"\x24\x00\x00\x00", vr="OB"),
+        private_block(b"\x24\x00\x00\x00", vr="AT"),
+        private_block(b"\x24\x00") + element(0x00190011, "LO", text("SIEMENS MR HEADER"))
+        + element(0x0019110A, "UN", b"7,5 "),
+    ],
+    ids=["a misfit", "a VR that cannot be searched", "another", "one of two is a misfit"],
+)  # fmt: skip
+def test_of_a_value_that_cannot_be_read_only_that_is_known(indexer, annotator, data):
+    assert indexer.record([(UIDS, facts(annotator, data))]) == 1
+    found = indexer.index.values([MOSAIC], Level.STUDY, ["1.1"])
+    assert found == {MOSAIC: Told("", [], is_whole=False)}
+    assert indexer.index.entities(MOSAIC, parse_key("US", [1]), Level.STUDY, 10) == {"1.1"}
+
+
+def test_of_an_object_that_could_not_be_annotated_only_that_is_known(indexer):
+    indexer.record([(UIDS, None)])
+    found = indexer.index.values([MOSAIC], Level.STUDY, ["1.1"])
+    assert found == {MOSAIC: Told("", [], is_whole=False)}
+
+
+def test_an_attribute_in_two_vrs_keeps_both(indexer, annotator):
+    reserved = element(0x00190010, "LO", text("SIEMENS MR HEADER"))
+    items = b"".join(
+        item_of(reserved + element(0x0019100A, vr, value))
+        for vr, value in (("US", b"\x24\x00"), ("LT", b"a\\b "), ("US", b"\x25\x00"))
+    )
+    indexer.record([(UIDS, facts(annotator, element(0x52009230, "SQ", items)))])
+    found = indexer.index.values([MOSAIC], Level.IMAGE, ["1.1", "1.1.1", "1.1.1.1"])
+    assert found == {MOSAIC: Told("", ["36", "37", "a\\b"], vrs=("US", "US", "LT"))}
 
 
 def test_an_object_stored_again_without_the_attribute_is_not_found_by_it(indexer, annotator):

@@ -1,3 +1,6 @@
+import errno
+import mmap
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -150,6 +153,29 @@ def test_damaged_data_is_logged_with_the_reason(spool, store, recorder, envelope
     logged = store.object(object_id)
     assert logged is not None
     assert "has 4 bytes" in (logged.object.error or "")
+
+
+def test_data_that_cannot_be_read_now_is_read_later(
+    spool, store, recorder, envelope, ct, monkeypatch, caplog
+):
+    """As with no descriptor free: what is said of an object in the log stays there."""
+    failed, mmap_ = threading.Event(), mmap.mmap
+
+    def without_descriptors(*arguments, **options):
+        if failed.is_set():
+            return mmap_(*arguments, **options)
+        failed.set()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(mmap, "mmap", without_descriptors)
+    recorder(store)
+    object_id = spool.accept(envelope, ct, [])
+    wait_until_empty(spool)
+    assert failed.is_set()
+    logged = store.object(object_id)
+    assert logged is not None
+    assert not logged.object.error
+    assert f"{object_id}.dcm: Too many open files" in caplog.text
 
 
 def test_a_log_that_is_away_holds_up_nothing_and_gets_it_all_later(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import struct
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydicom.dataelem import RawDataElement
@@ -84,6 +87,28 @@ class TestOneUpstream:
                 workstation.ask(encoded(study_keys()), message_id=2)
                 found = [workstation.next_response() for _ in range(4)]
         assert [struct.unpack("<H", it.command[0x0120])[0] for it in found] == [1, 1, 2, 2]
+
+    def test_no_response_is_lost_where_many_ask_at_once(self, run_node):
+        callers, queries = 6, 60
+        counts = itertools.cycle((0, 0, 1, 2, 40))
+        given: list[int] = []
+
+        def script(asked: Asked) -> Iterator[Reply]:
+            given.append(next(counts))
+            yield from (pending(number) for number in range(given[-1]))
+            yield Reply(SUCCESS)
+
+        def ask(number: int) -> list[int]:
+            with Workstation(node.port) as workstation:
+                workstation.sock.settimeout(10.0)
+                return [len(workstation.find(encoded(study_keys()))) - 1 for _ in range(queries)]
+
+        with Upstream(script) as upstream:
+            node = run_node(upstream.entry())
+            with ThreadPoolExecutor(callers) as pool:
+                taken = list(itertools.chain.from_iterable(pool.map(ask, range(callers))))
+        assert len(taken) == callers * queries
+        assert sorted(taken) == sorted(given)
 
     def test_a_failure_passes_with_its_comment_and_offending_element(self, run_node):
         offending = (0x0901, "\x10\x00\x20\x00")
@@ -337,6 +362,24 @@ class TestIndex:
             node = self.run(run_node, index, upstream)
             with Workstation(node.port) as workstation:
                 assert statuses(workstation.find(with_private(b"42"))) == [SUCCESS]
+        assert not upstream.requests
+
+    def test_that_the_upstream_is_down_is_told_where_nothing_can_match_too(self, run_node, index):
+        with Upstream(answers(Reply(SUCCESS))) as upstream:
+            node = self.run(run_node, index, upstream)
+            with Workstation(node.port) as workstation:
+                assert statuses(workstation.find(with_private(b"42"))) == [SUCCESS]
+                upstream.stop()
+                assert statuses(workstation.find(with_private(b"42"))) == [UNABLE]
+
+    def test_one_of_two_that_is_down_is_a_warning_where_nothing_can_match(self, run_node, index):
+        with Upstream(answers(Reply(SUCCESS))) as upstream, Upstream(answers()) as down:
+            down.stop()
+            node = run_node(upstream.entry("up"), down.entry("down"), index=index, keys=[INDEXED])
+            with Workstation(node.port) as workstation:
+                [final] = workstation.find(with_private(b"42"))
+        assert final.status == SOME_FAILED
+        assert final.comment.startswith("down: ")
         assert not upstream.requests
 
     def test_an_index_without_any_value_of_a_key_is_said(self, run_node, index):
