@@ -27,6 +27,9 @@ from atlas_node.log.schema import AGAIN_CODES, Again, counters, deliveries, obje
 from atlas_node.model import AnnotatedObject, DeliveryRecord, DeliveryStatus
 
 _RUN_VALUES: Final = 50_000
+_RUN_ITSELF: Final = 25
+"""What a run weighs without its values, as a number of them: no more than 2,000 are remembered."""
+
 _WORTH_A_RUN: Final = 400
 """Characters of differing values; where they are more, and half of all, a new run begins."""
 
@@ -205,7 +208,7 @@ class Recorder:
         ids, values = self._interner.elements(connection, thing.elements)
         layout = self._interner.layout(connection, ids, thing.counts)
         key = self._interner.series(connection, thing), layout
-        weight = 1 + len(values)
+        weight = _RUN_ITSELF + len(values)
         run = self._runs.get(key, weight)
         if run is None and (run := _latest_run(connection, *key)) is not None:
             self._runs.put(key, run, weight)

@@ -171,6 +171,8 @@ class Ledger:
         """Hold what arrived against what was answered; `dead` has the reasons by instance."""
         assert all(dead.values()), "a dead delivery without a reason"
         copies = {uid: list(digests) for uid, digests in destination.objects.items()}
+        unknown = copies.keys() - self._sent.keys()
+        assert not unknown, f"arrived and was not sent: {sorted(unknown)}"
         strange = [u for u, its in copies.items() if not set(its) <= self._sent[u].keys()]
         assert not strange, f"arrived otherwise than annotated: {strange}"
         missing = self.missing(destination)

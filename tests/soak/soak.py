@@ -181,15 +181,18 @@ def turn(
     for name, destination in (("steady", steady), ("flaky", flaky)):
         with contextlib.redirect_stdout(None):
             done.tallies.append(ledger.settle(node, destination, name, SETTLED_WITHIN))
-        destination.objects.clear()
-        destination.arrived.clear()
+    # What was accepted and not answered, because a process was killed in between, comes later.
     node.wait_until(lambda: not node.spooled(), SETTLED_WITHIN)
     time.sleep(2.5)  # kept associations end
+    for destination in (steady, flaky):
+        destination.objects.clear()
+        destination.arrived.clear()
     done.memory = {kind: node.own_memory(kind) for kind in KINDS}
     done.descriptors = node.open_files()
     worst = done.tallies[1]
     print(
-        f"turn {number:3d}: {worst}; {done.memory[ALL] / 1e6:.1f} MB, "
+        f"turn {number:3d}: {worst}; {done.memory[ALL] / 1e6:.1f} MB (receivers "
+        f"{done.memory['receiver'] / 1e6:.1f}, forwarders {done.memory['forwarder'] / 1e6:.1f}), "
         f"{done.descriptors} descriptors; {done.faults}",
         flush=True,
     )
