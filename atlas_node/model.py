@@ -149,7 +149,7 @@ class DeliveryRecord:
         Name of the destination in the configuration.
     status : DeliveryStatus
     tries : int
-        How often it was tried.
+        How often it was tried; a try that says nothing of the object is not counted.
     at : float
         Time of the latest change, seconds since the epoch, UTC.
     detail : str

@@ -8,7 +8,8 @@ slow or down holds up nothing but itself. Three things can go wrong, and each ha
 - It is out of resources (A7xx) or the association breaks while an object is sent: this object may
   be the cause, so it waits and one of another series is tried at once. Only when that fails as
   well does the destination wait, and then what has not been tried goes before what has failed.
-  A destination that is out of resources for one object alone, and stores others, refuses it.
+  Being out of resources is counted a try where the destination stores others meanwhile: it
+  refuses this object then.
 - It refuses an object, or our disk does not give the object back: that object is tried again later
   and is dead after `retry.max_tries`.
 
@@ -49,8 +50,6 @@ from atlas_node.spool import Delivery, Spool
 
 _JITTER: Final = 0.2
 _WAIT: Final = 60.0
-# Tries of an object that may be at fault, until the next of its series is tried.
-_DOUBTED_AFTER: Final = 3
 
 _logger = logging.getLogger(__name__)
 
@@ -175,6 +174,7 @@ class Courier:
                 self.destination.name,
                 max(0.0, used + idle - time.monotonic()),
                 self._setbacks.last(),
+                self._stopping.is_set,
             )
             if delivery is not None:
                 self._busy = True
@@ -206,7 +206,7 @@ class Courier:
             taken_for = time.monotonic() - begun
             self._tally.observe(DELIVERY_SECONDS, taken_for, self.destination.name)
         except (DamagedObjectError, _NotAllowedError) as error:
-            self._failed(delivery, str(error), annotation, Fault.OBJECT, dead=True)
+            self._failed(delivery, str(error), annotation, Fault.OBJECT, hopeless=True)
         except (ContextRefusedError, UnreadableObjectError) as error:
             self._failed(delivery, str(error), annotation, Fault.OBJECT)
         except AssociationLostError as error:
@@ -240,13 +240,12 @@ class Courier:
         return taken
 
     def _annotate(self, delivery: Delivery, deliver_as: str) -> Annotation:
-        with self._spool.reading(delivery.entry) as data:
-            return self._annotator().annotate(
-                data,
-                delivery.entry.envelope.transfer_syntax_uid,
-                delivery.recipient.policy,
-                deliver_as,
-            )
+        return self._annotator().annotate(
+            self._spool.read(delivery.entry),
+            delivery.entry.envelope.transfer_syntax_uid,
+            delivery.recipient.policy,
+            deliver_as,
+        )
 
     def _held_back(self, delivery: Delivery, annotation: Annotation) -> bool:
         """Put an object back when one of its series that came before it must be sent first."""
@@ -254,7 +253,7 @@ class Courier:
         while first := self._setbacks.ahead_of(delivery.entry.object_id, series):
             if self._spool.hold_back(delivery, first):
                 return True
-            self._setbacks.ended(first)
+            self._spool.let_pass(self.destination.name, self._setbacks.ended(first))
         return False
 
     def _series(self, delivery: Delivery, annotation: Annotation | None) -> str:
@@ -281,8 +280,10 @@ class Courier:
                 _logger.warning(
                     "%s took %s with a warning: %s", self._peer, delivery.entry.object_id, detail
                 )
-            self._setbacks.ended(delivery.entry.object_id, stored=True)
-            self._settle(delivery, DeliveryStatus.SENT, detail, annotation)
+            passed = self._setbacks.ended(delivery.entry.object_id, stored=True)
+            tries = delivery.record.tries + 1
+            self._settle(delivery, DeliveryStatus.SENT, tries, detail, annotation)
+            self._spool.let_pass(self.destination.name, passed)
             return
         detail = f"{self._peer}: {detail}"
         if meaning is Verdict.REFUSED:
@@ -291,7 +292,7 @@ class Courier:
         elif self._setbacks.others_stored(delivery.entry.object_id):
             self._failed(delivery, f"{detail}, but it stores others", annotation, Fault.UNCLEAR)
         else:
-            self._failed(delivery, detail, annotation, Fault.DESTINATION, dead=False)
+            self._failed(delivery, detail, annotation, Fault.DESTINATION, counted=False)
             self._broke_down(delivery, detail)
 
     def _failed(
@@ -301,42 +302,40 @@ class Courier:
         annotation: Annotation | None,
         fault: Fault,
         *,
-        dead: bool | None = None,
+        counted: bool = True,
+        hopeless: bool = False,
     ) -> None:
-        """Settle a delivery that failed; its tries say whether it is dead where `dead` does not."""
-        object_id, tries = delivery.entry.object_id, delivery.record.tries + 1
-        if dead is None:
-            dead = tries >= self.destination.retry.max_tries
+        """Settle a delivery that failed: it is dead when no try is left, or another is hopeless."""
+        object_id, tries = delivery.entry.object_id, delivery.record.tries + counted
+        dead = hopeless or (counted and tries >= self.destination.retry.max_tries)
         series = "" if fault is Fault.OBJECT else self._series(delivery, annotation)
-        doubted = fault is Fault.UNCLEAR and tries >= _DOUBTED_AFTER
         if dead:
-            self._setbacks.ended(object_id)
-            self._setbacks.give_up_order(series)
+            passed = self._setbacks.ended(object_id) | self._setbacks.give_up_order(series)
         else:
-            self._setbacks.failed(object_id, series, doubted=doubted)
+            passed = self._setbacks.failed(object_id, series, fault)
         _logger.log(
             logging.ERROR if dead else logging.WARNING,
             "%s to %s: %s%s", object_id, self.destination.name, detail,
             "; the delivery is dead" if dead else "",
         )  # fmt: skip
         status = DeliveryStatus.DEAD if dead else DeliveryStatus.FAILED
-        self._settle(delivery, status, detail, annotation, let_pass=doubted or not series)
+        self._settle(delivery, status, tries, detail, annotation)
+        self._spool.let_pass(self.destination.name, passed)
 
     def _settle(
         self,
         delivery: Delivery,
         status: DeliveryStatus,
+        tries: int,
         detail: str,
         annotation: Annotation | None,
-        *,
-        let_pass: bool = False,
     ) -> None:
         self._tally.add(DELIVERIES, self.destination.name, status.value)
         now = time.time()
-        tries = delivery.record.tries + 1
         next_try = None
         if status is DeliveryStatus.FAILED:
-            next_try = now + backoff(self.destination.retry, tries)
+            failures = max(tries, self._setbacks.failures(delivery.entry.object_id))
+            next_try = now + backoff(self.destination.retry, failures)
         record = replace(
             delivery.record,
             status=status,
@@ -345,7 +344,7 @@ class Courier:
             detail=detail,
             next_try_at=next_try,
         )
-        self._spool.settle(delivery, record, let_pass=let_pass, annotation=annotation)
+        self._spool.settle(delivery, record, annotation=annotation)
 
     def _not_tried(self, delivery: Delivery, detail: str) -> None:
         self._tally.add(DELIVERIES, self.destination.name, "unreachable")

@@ -156,7 +156,8 @@ class Database:
             yield
         except LogError as error:
             raise LogError(f"log {self.place}: {error}") from None
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            # What a driver lets through while it connects, too: no descriptor is free, say.
             raise LogError(f"log {self.place}: {_advice(error)}") from error
 
     def _use_wal(self) -> None:

@@ -140,20 +140,25 @@ class ForwarderPart:
             if courier.destination != wanted.get(name)
         }
         before = self._retired | self._couriers
-        begun = {
-            name: self._courier(it, before.get(name))
-            for name, it in wanted.items()
-            if name not in self._couriers or name in replaced
-        }
+        try:
+            begun = {
+                name: self._courier(it, before.get(name))
+                for name, it in wanted.items()
+                if name not in self._couriers or name in replaced
+            }
+        except BaseException:
+            if indexer is not None:
+                indexer.close()
+            raise
         for courier in replaced.values():
             courier.stop(0.0)
+        self._annotator, self._router = annotator, router
+        old_indexer, self._indexer = self._indexer, indexer
         for courier in begun.values():
             courier.start()
         kept = {name: it for name, it in self._couriers.items() if name not in replaced}
         self._couriers = kept | begun
         self._retired = {name: it for name, it in before.items() if name not in self._couriers}
-        self._annotator, self._router = annotator, router
-        old_indexer, self._indexer = self._indexer, indexer
         if old_indexer is not None:
             # A batch that is being recorded ends with the connections that it has.
             old_indexer.close()

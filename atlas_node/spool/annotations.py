@@ -1,7 +1,7 @@
 """What couriers have made of objects, kept in memory until the recorder has told the log of them.
 
 `Spool` keeps it, so that an annotation need not be made twice. The rule: it never takes more memory
-than it may; what finds no place is made again.
+and descriptors than it may, however long the log is away; what finds no place is made again.
 """
 
 from __future__ import annotations
@@ -13,17 +13,23 @@ from atlas_node.spool.entry import Entry
 MOST: Final = 128 << 20
 """Bytes of all objects whose annotations are kept: one may hold its whole object, written anew."""
 
+COUNT: Final = 256
+"""Annotations that are kept: each holds a map of its object's file, which is a descriptor, too."""
+
 
 class HeldAnnotations:
     """Annotations by their object; every method is called under the lock of the spool."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST, count: int = COUNT) -> None:
         self._room = most
+        self._count = count
         self._held: dict[str, tuple[object, int]] = {}
 
     def hold(self, entry: Entry, annotation: object) -> None:
         """Keep the first annotation of an object, if there is room."""
-        if entry.object_id not in self._held and entry.size <= self._room:
+        if len(self._held) >= self._count or entry.object_id in self._held:
+            return
+        if entry.size <= self._room:
             self._room -= entry.size
             self._held[entry.object_id] = annotation, entry.size
 

@@ -3,15 +3,16 @@
 The first line is the entry: once its newline is on the disk, the object is accepted. Each further
 line is the state of one delivery after a try or an order, more recipients, or that the object is
 finished. Lines are only appended, so a crash can tear the last one at most; what is not ended by a
-newline never happened. A later line that a failing disk has spoilt may have said anything: what was
-open until then is dead, and the object waits for a person to retry or drop it.
+newline never happened. A later line that a failing disk has spoilt, so that it is none or names a
+destination that the object has not, may have said anything: what was open until then is dead, and
+the object waits for a person to retry or drop it.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -118,16 +119,16 @@ def parse_journal(journal: bytes) -> tuple[QueuedObject, int] | None:
         finished_at = None
         try:
             said = _parse_line(line)
+            unknown = isinstance(said, DeliveryRecord) and said.destination not in deliveries
         except (AttributeError, KeyError, TypeError, ValueError):
-            why = f"its journal is damaged at line {number}"
-            others = tuple(it for it in entry.recipients if it.destination != DAMAGED)
-            entry = replace(entry, recipients=(*others, Recipient(DAMAGED, Policy.OBSERVE, why)))
-            deliveries = _all_dead(deliveries, why)
+            entry, deliveries = _damaged(entry, deliveries, number)
             continue
-        if isinstance(said, DeliveryRecord):
+        if unknown:
             # One to a destination that a damaged line had named is nothing to go by.
-            if said.destination in deliveries or DAMAGED not in deliveries:
-                deliveries[said.destination] = said
+            if DAMAGED not in deliveries:
+                entry, deliveries = _damaged(entry, deliveries, number)
+        elif isinstance(said, DeliveryRecord):
+            deliveries[said.destination] = said
         elif isinstance(said, tuple):
             entry = replace(entry, recipients=entry.recipients + said)
             deliveries |= initial_deliveries(replace(entry, recipients=said))
@@ -136,17 +137,27 @@ def parse_journal(journal: bytes) -> tuple[QueuedObject, int] | None:
     return QueuedObject(entry, deliveries, finished_at), end
 
 
-def _all_dead(deliveries: dict[str, DeliveryRecord], why: str) -> dict[str, DeliveryRecord]:
-    """Return deliveries of which a damaged line may have said anything."""
-    records = {
+def given_up(deliveries: Mapping[str, DeliveryRecord], why: str) -> dict[str, DeliveryRecord]:
+    """Return deliveries, those that are not final dead for a reason."""
+    return {
         name: record
         if record.final
         else replace(record, status=DeliveryStatus.DEAD, detail=why, next_try_at=None)
         for name, record in deliveries.items()
     }
+
+
+def _damaged(
+    entry: Entry, deliveries: dict[str, DeliveryRecord], number: int
+) -> tuple[Entry, dict[str, DeliveryRecord]]:
+    """Return an entry and deliveries of which a damaged line may have said anything."""
+    why = f"its journal is damaged at line {number}"
+    records = given_up(deliveries, why)
     at = max((it.at for it in records.values()), default=0.0)
     records[DAMAGED] = DeliveryRecord(DAMAGED, DeliveryStatus.DEAD, at=at, detail=why)
-    return records
+    others = tuple(it for it in entry.recipients if it.destination != DAMAGED)
+    damaged = Recipient(DAMAGED, Policy.OBSERVE, why)
+    return replace(entry, recipients=(*others, damaged)), records
 
 
 def _parse_entry(line: bytes) -> Entry:

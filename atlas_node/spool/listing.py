@@ -33,7 +33,7 @@ def read_queue(spool: Path, *, finished: bool = False) -> Iterator[QueuedObject]
     Raises
     ------
     SpoolError
-        When a folder or file of it cannot be read.
+        When a folder of it cannot be read.
     """
     try:
         journals = [
@@ -80,7 +80,8 @@ def _read(journal: Path) -> QueuedObject | None:
         parsed = parse_journal(journal.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        _logger.warning("%s is left out: %s", journal, error)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        _logger.warning("%s is left out: %s", journal, why or error)
         return None
     return parsed[0] if parsed else None

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Callable
 from multiprocessing.reduction import DupFd
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 _SLOTS: Final = 8  # a cache line for each partition
 (
@@ -23,6 +24,18 @@ _SLOTS: Final = 8  # a cache line for each partition
     _REMOVED_BYTES,
     _FINISHED_BYTES,
 ) = range(7)
+
+
+_LOOKS: Final = 5
+
+_Seen = TypeVar("_Seen")
+
+
+class Accepted(NamedTuple):
+    """All that a partition has accepted since the node started, also what has left since."""
+
+    objects: int
+    bytes: int
 
 
 class Occupancy:
@@ -99,11 +112,35 @@ class Occupancy:
         """Return how often the doorbell of a partition could not be rung."""
         return self._slots[partition * _SLOTS + _MISSED]
 
-    def begin_forwarding(self, partition: int, objects: int, size: int) -> None:
-        """Set right what is in a partition, as its forwarder has found it."""
+    def accepted_before(self, partition: int, look: Callable[[], _Seen]) -> tuple[Accepted, _Seen]:
+        """Look at what is in a partition, and return with it how much was accepted until then.
+
+        It is looked at again when something was accepted at that moment. Where that goes on, what
+        came during the last look counts as seen and not accepted yet: the spool is taken for a
+        little fuller than it is, until its forwarder starts next.
+        """
         at = partition * _SLOTS
-        self._slots[at + _REMOVED_OBJECTS] = self._slots[at + _ACCEPTED_OBJECTS] - objects
-        self._slots[at + _REMOVED_BYTES] = self._slots[at + _ACCEPTED_BYTES] - size
+        for _ in range(_LOOKS):
+            accepted = Accepted(*self._slots[at : at + 2])
+            seen = look()
+            if self._slots[at] == accepted.objects:
+                break
+        return accepted, seen
+
+    def begin_forwarding(self, partition: int, accepted: Accepted, objects: int, size: int) -> None:
+        """Set right what is in a partition.
+
+        Parameters
+        ----------
+        partition : int
+        accepted : Accepted
+            How much had been accepted when its forwarder looked, by `accepted_before`.
+        objects, size : int
+            How many of them it has found, and their bytes.
+        """
+        at = partition * _SLOTS
+        self._slots[at + _REMOVED_OBJECTS] = accepted.objects - objects
+        self._slots[at + _REMOVED_BYTES] = accepted.bytes - size
         self._slots[at + _FINISHED_BYTES] = 0
 
     def removed(self, partition: int, size: int) -> None:

@@ -174,11 +174,12 @@ class OrderDesk:
                 self._not_before = time.monotonic() + _AFTER_ERROR
 
     def _answer(self, path: Path) -> None:
+        written = path.read_bytes()
         try:
-            order = json.loads(path.read_bytes())
+            order = json.loads(written)
             action = Action(order["action"])
             targets = [(str(object_id), str(name)) for object_id, name in order["targets"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             _logger.error("%s is no order and is removed: %s", path.name, error)
             path.unlink()
             return
@@ -192,7 +193,11 @@ class OrderDesk:
 def carry_out(
     spool: Spool, action: Action, targets: Iterable[Target], find_recipients: FindRecipients
 ) -> Outcome:
-    """Carry out an order in the process that has the partition, as far as it can be."""
+    """Carry out an order in the process that has the partition, as far as it can be.
+
+    Whatever goes wrong with a delivery is the answer for it: an order that is not answered is
+    carried out again, by each process that takes the place of this one.
+    """
     done, refused = 0, []
     for object_id, destination in targets:
         try:
@@ -202,6 +207,9 @@ def carry_out(
                 reason = _retry(spool, object_id, destination, find_recipients)
         except SpoolError as error:
             reason = str(error)
+        except Exception as error:
+            _logger.exception("the order to %s %s to %a failed", action, object_id, destination)
+            reason = f"internal error: {type(error).__name__}"
         if reason:
             refused.append(Refusal(object_id, destination, reason))
         else:
@@ -214,8 +222,7 @@ def _retry(spool: Spool, object_id: str, destination: str, find_recipients: Find
     recipients = entry.recipients if entry else ()
     if entry is None or not any(it.destination == destination and it.refusal for it in recipients):
         return spool.retry(object_id, destination)
-    with spool.reading(entry) as data:
-        found = [it for it in find_recipients(entry, data) if not it.refusal]
+    found = [it for it in find_recipients(entry, spool.read(entry)) if not it.refusal]
     if not found:
         return "no route matches the object"
     spool.add_recipients(object_id, found)

@@ -109,8 +109,8 @@ class SpoolOverview:
                 before = self._known.get(journal.name)
                 if before is None or before[0] != version:
                     before = (version, _parsed(journal.path))
-            except FileNotFoundError:
-                continue  # it was finished meanwhile
+            except OSError:
+                continue  # it was finished meanwhile; or cannot be read, and the node says so
             known[journal.name] = before
             if before[1] is not None:
                 found.append(before[1])

@@ -15,7 +15,7 @@ import logging
 import mmap
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +52,12 @@ class Partition:
     patience : float
         Seconds to wait for another process to let that side go.
 
+    Attributes
+    ----------
+    folder : Path
+    unreadable : set of str
+        Identifiers of objects whose journals the disk did not give back.
+
     Raises
     ------
     SpoolError
@@ -60,6 +66,7 @@ class Partition:
 
     def __init__(self, folder: Path, side: str, patience: float = 0.0) -> None:
         self.folder = folder
+        self.unreadable: set[str] = set()
         self._side = side
         self._finding = threading.Lock()
         self._lock = FolderLock(folder, side, patience)
@@ -122,10 +129,29 @@ class Partition:
 
         Raises
         ------
-        OSError
+        SpoolError
             When it cannot be read.
         """
-        return sorted(os.listdir(self._fd))  # noqa: PTH208 - a descriptor, no path
+        try:
+            if not os.fstat(self._fd).st_nlink:
+                self._find_again()
+            return sorted(os.listdir(self._fd))  # noqa: PTH208 - a descriptor, no path
+        except OSError as error:
+            raise SpoolError(unusable(self.folder, error)) from error
+
+    def journals(self) -> list[str]:
+        """Return the identifiers of all objects that have a journal, in order of arrival.
+
+        Raises
+        ------
+        SpoolError
+            When the folder cannot be read.
+        """
+        return [
+            name.removesuffix(JOURNAL_SUFFIX)
+            for name in self.names()
+            if name.endswith(JOURNAL_SUFFIX)
+        ]
 
     def sync(self) -> None:
         """Force the names of the folder to the disk.
@@ -163,17 +189,17 @@ class Partition:
         Raises
         ------
         SpoolError
-            When the folder cannot be read or put in order.
+            When the folder cannot be read.
         """
-        try:
-            names = self.names()
-            journals = {name[:-4] for name in names if name.endswith(JOURNAL_SUFFIX)}
-            torn = {it for it in journals if self._is_torn(it)}
-            data = {name[:-4] for name in names if name.endswith(DATA_SUFFIX)}
-            for object_id in torn | (data - journals):
-                self._remove_torn(object_id)
-        except OSError as error:
-            raise SpoolError(unusable(self.folder, error)) from error
+        names = self.names()
+        journals = {name[:-4] for name in names if name.endswith(JOURNAL_SUFFIX)}
+        data = {name[:-4] for name in names if name.endswith(DATA_SUFFIX)}
+        for object_id in journals | data:
+            try:
+                if object_id not in journals or self._is_torn(object_id):
+                    self._remove_torn(object_id)
+            except OSError as error:
+                self._leave_alone(object_id, error)
         times = [name[:16] for name in names if name.endswith((DATA_SUFFIX, JOURNAL_SUFFIX))]
         return max((int(it, 16) for it in times if _is_hexadecimal(it)), default=0)
 
@@ -303,17 +329,23 @@ class Partition:
             done += sent
 
     def load(self, object_id: str) -> QueuedObject | None:
-        """Return an object from its journal; None when it is finished or not accepted yet.
+        """Return an object from its journal; None when it is gone or not accepted yet.
+
+        One whose journal cannot be read is none, either, and is `unreadable` from then on.
 
         Raises
         ------
-        OSError
-            When the journal cannot be read.
+        SpoolError
+            When the folder is gone.
         """
         try:
             queued, _ = self._parse(object_id, self._journal(object_id))
         except FileNotFoundError:
+            queued = None
+        except OSError as error:
+            self._leave_alone(object_id, error)
             return None
+        self.unreadable.discard(object_id)
         return queued
 
     def has_journal(self, object_id: str) -> bool:
@@ -327,13 +359,19 @@ class Partition:
             return True
         return True
 
-    def sweep(self) -> Iterator[tuple[QueuedObject, str]]:
-        """Put the journals in order after a stop of any kind and yield what was accepted.
+    def sweep(self, object_ids: Iterable[str]) -> Iterator[tuple[QueuedObject, str]]:
+        """Put journals in order after a stop of any kind and yield what was accepted.
+
+        One that a disk does not give back is `unreadable` and keeps no other from its place.
+
+        Parameters
+        ----------
+        object_ids : iterable of str
+            Of the journals.
 
         Yields
         ------
         queued : QueuedObject
-            In order of arrival.
         damage : str
             Empty; or what is wrong with its data file, as only a failing disk or a loss of
             power (with durability ``os``) leaves it.
@@ -341,25 +379,24 @@ class Partition:
         Raises
         ------
         SpoolError
-            When the folder cannot be read or put in order.
+            When the folder is gone.
         """
-        try:
-            for name in self.names():
-                if not name.endswith(JOURNAL_SUFFIX):
-                    continue
-                try:
-                    journal = self._journal(name[:-4])
-                except FileNotFoundError:
-                    # A receiver has given up an object that it could not complete.
-                    continue
-                queued, complete = self._parse(name[:-4], journal)
+        for object_id in object_ids:
+            try:
+                journal = self._journal(object_id)
+                queued, complete = self._parse(object_id, journal)
                 if queued is None:
                     continue
                 if complete < len(journal):
-                    self._cut(name, complete)
-                yield queued, self._damage(queued.entry)
-        except OSError as error:
-            raise SpoolError(unusable(self.folder, error)) from error
+                    self._cut(object_id, complete)
+                damage = self._damage(queued.entry)
+            except FileNotFoundError:
+                # A receiver has given up an object that it could not complete.
+                continue
+            except OSError as error:
+                self._leave_alone(object_id, error)
+                continue
+            yield queued, damage
 
     def _parse(self, object_id: str, journal: bytes) -> tuple[QueuedObject | None, int]:
         """Return what a journal says and the length of its complete lines."""
@@ -374,8 +411,15 @@ class Partition:
             return None, 0
         return parsed or (None, 0)
 
-    def _cut(self, name: str, length: int) -> None:
-        file = self.open(name, os.O_RDWR)
+    def _leave_alone(self, object_id: str, error: OSError) -> None:
+        """Note that the disk does not give back an object, and say so once."""
+        if object_id not in self.unreadable:
+            self.unreadable.add(object_id)
+            path = self.folder / (object_id + JOURNAL_SUFFIX)
+            _logger.error("%s is left alone: %s", path, error.strerror or error)
+
+    def _cut(self, object_id: str, length: int) -> None:
+        file = self.open(object_id + JOURNAL_SUFFIX, os.O_RDWR)
         try:
             os.ftruncate(file, length)
         finally:

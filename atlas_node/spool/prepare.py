@@ -12,7 +12,6 @@ import shutil
 from pathlib import Path
 
 from atlas_node.errors import SpoolError
-from atlas_node.spool.in_hand import IN_HAND_FILE
 from atlas_node.spool.lock import (
     FORWARDER_LOCK,
     LOCK_NAME,
@@ -23,7 +22,7 @@ from atlas_node.spool.lock import (
     unusable,
 )
 from atlas_node.spool.partition import DATA_SUFFIX, JOURNAL_SUFFIX, partitions
-from atlas_node.spool.reserve import is_full, keep_reserve, write_with_reserve
+from atlas_node.spool.reserve import give_up_when_full, is_full, keep_reserve, write_with_reserve
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +45,8 @@ def prepare_spool(spool: Path, workers: int) -> FolderLock:
     lock = FolderLock(spool, patience=1.0)
     try:
         _probe_or_say_full(spool)
+        # What is free may be enough for the probe and too little for the log and the workers.
+        give_up_when_full(spool)
         keep_reserve(spool)
         for number, folder in partitions(spool).items():
             if number >= workers:
@@ -125,7 +126,7 @@ def _adopt(folder: Path, heir: Path) -> None:
         sync_folder(folder)
         for data in folder.glob(f"*{DATA_SUFFIX}"):
             data.unlink()
-        for name in (LOCK_NAME, RECEIVER_LOCK, FORWARDER_LOCK, IN_HAND_FILE):
+        for name in (LOCK_NAME, RECEIVER_LOCK, FORWARDER_LOCK):
             (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()

@@ -60,11 +60,14 @@ class DeliveryQueue:
         self._at[object_id] = _HELD
         self._behind.setdefault(behind, []).append(object_id)
 
-    def release(self, behind: str) -> None:
-        """Make due what is held behind an object."""
+    def release(self, behind: str) -> list[str]:
+        """Make due what is held behind an object, and return it."""
+        released = []
         for object_id in self._behind.pop(behind, ()):
             if self._at.get(object_id) == _HELD:
                 self.push(object_id)
+                released.append(object_id)
+        return released
 
     def remove(self, object_id: str) -> None:
         """Take an object out, wherever it stands."""

@@ -8,11 +8,10 @@ annotation log has said so.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,15 +19,15 @@ from atlas_node.config import SpoolSettings
 from atlas_node.errors import SpoolError
 from atlas_node.model import DeliveryRecord, DeliveryStatus
 from atlas_node.spool.annotations import HeldAnnotations
+from atlas_node.spool.arrivals import Arrivals
 from atlas_node.spool.doorbell import Doorbell
 from atlas_node.spool.entry import Entry, QueuedObject, Recipient, initial_deliveries
 from atlas_node.spool.finished import FinishedObjects
 from atlas_node.spool.handout import Change, Delivery
-from atlas_node.spool.in_hand import IN_HAND_FILE, InHand
-from atlas_node.spool.journal import DAMAGED, delivery_line, recipients_line
+from atlas_node.spool.journal import DAMAGED, delivery_line, given_up, recipients_line
 from atlas_node.spool.lock import FORWARDER_LOCK
 from atlas_node.spool.occupancy import Occupancy
-from atlas_node.spool.partition import JOURNAL_SUFFIX, Partition
+from atlas_node.spool.partition import Partition
 from atlas_node.spool.queues import DeliveryQueue
 from atlas_node.spool.reserve import give_up_when_full
 from atlas_node.spool.standing import Standing, StandingCounts
@@ -82,11 +81,8 @@ class Spool:
         self._clock = clock
         self._number = partition
         self._occupancy = occupancy
-        self._doorbell = doorbell
         self._files = Partition(settings.path / str(partition), FORWARDER_LOCK, _PATIENCE)
         self._finished = FinishedObjects(settings, partition, self._files, occupancy)
-        self._in_hand = InHand(self._files.folder / IN_HAND_FILE)
-        self._wakes = 0
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
         self._leaving: set[str] = set()
@@ -95,25 +91,26 @@ class Spool:
         self._unrecorded = Unrecorded(self._lock)
         self._standing = StandingCounts()
         self._annotations = HeldAnnotations()
-        self._missed = occupancy.missed(partition)
+        self._arrivals = Arrivals(doorbell, occupancy, partition, self._files)
         finished = []
-        for queued, damage in self._files.sweep():
+        accepted, there = occupancy.accepted_before(partition, self._files.journals)
+        for queued, damage in self._files.sweep(there):
             if queued.finished_at is None:
                 with self._lock:
                     self._restore(queued, damage)
             else:
                 finished.append(queued)
-        self._in_hand.forget_all_but(self._kept)
+        # Accepted, and not counted until their journals can be read.
+        self._uncounted = set(self._files.unreadable)
         # Data whose journal is gone: the forwarder before this one was ended while it removed it.
         self._files.remove_torn()
         size = sum(kept.entry.size for kept in self._kept.values())
-        occupancy.begin_forwarding(partition, len(self._kept), size)
+        occupancy.begin_forwarding(partition, accepted, len(self._kept), size)
         for queued in finished:
             self._finished.add(queued.entry, queued.finished_at or 0.0)
 
     def close(self) -> None:
         """Let another process have the partition; what is in it stays."""
-        self._in_hand.close()
         self._files.close()
 
     def __len__(self) -> int:
@@ -128,28 +125,16 @@ class Spool:
         One thread of the forwarder calls this without end; it also removes finished objects
         whose time is over.
         """
-        rung = self._doorbell.listen(timeout)
-        missed = self._occupancy.missed(self._number)
-        try:
-            if missed != self._missed:
-                rung = [
-                    name.removesuffix(JOURNAL_SUFFIX)
-                    for name in self._files.names()
-                    if name.endswith(JOURNAL_SUFFIX)
-                ]
-            found = [self._files.load(it) for it in rung if it not in self._kept]
-        except (OSError, SpoolError) as error:
-            _logger.error("cannot read the spool %s: %s", self._files.folder, error)
-            self._missed = -1
-            time.sleep(min(timeout, 1.0))
-            return
-        self._missed = missed
-        new = [queued for queued in found if queued is not None and queued.finished_at is None]
+        new = self._arrivals.wait(timeout, self._kept)
         if new:
             with self._lock:
                 for queued in new:
-                    if self._is_new(queued.entry.object_id):
-                        self._keep(queued.entry, dict(queued.deliveries))
+                    entry = queued.entry
+                    if self._is_new(entry.object_id):
+                        self._keep(entry, dict(queued.deliveries))
+                        if entry.object_id in self._uncounted:
+                            self._uncounted.remove(entry.object_id)
+                            self._occupancy.returned(self._number, entry.size)
         self._finished.expire(self._clock())
 
     def _is_new(self, object_id: str) -> bool:
@@ -161,7 +146,13 @@ class Spool:
 
     # Delivering
 
-    def take(self, destination: str, timeout: float, last: Collection[str] = ()) -> Delivery | None:
+    def take(
+        self,
+        destination: str,
+        timeout: float,
+        last: Collection[str] = (),
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Delivery | None:
         """Take the next delivery that is due for a destination.
 
         Parameters
@@ -171,28 +162,37 @@ class Spool:
             Seconds to wait for one.
         last : collection of str
             Identifiers of objects that come only when no other is due.
+        stopping : callable
+            Whether the caller is to stop: it gets nothing more then. Whoever makes it so calls
+            `wake` afterwards.
 
         Returns
         -------
         Delivery or None
-            None when nothing came due, or `wake` was called.
+            None when nothing came due.
         """
         give_up = time.monotonic() + timeout
         with self._lock:
-            wakes = self._wakes
             queue = self._queue(destination)
-            while (object_id := queue.pop(self._clock(), last)) is None:
+            # Asked under the lock that `wake` takes, so that no stop is slept over.
+            while not stopping():
+                object_id = queue.pop(self._clock(), last)
+                if object_id is not None:
+                    self._taken.add((object_id, destination))
+                    return self._delivery(object_id, destination)
                 wait = give_up - time.monotonic()
-                if wait <= 0 or wakes != self._wakes:
-                    return None
+                if wait <= 0:
+                    break
                 next_at = queue.next_at()
                 if next_at is not None:
                     wait = min(wait, max(0.0, next_at - self._clock()))
                 queue.changed.wait(wait)
-            kept = self._kept[object_id]
-            self._taken.add((object_id, destination))
-            recipient = next(it for it in kept.entry.recipients if it.destination == destination)
-            return Delivery(kept.entry, recipient, kept.deliveries[destination])
+        return None
+
+    def _delivery(self, object_id: str, destination: str) -> Delivery:
+        kept = self._kept[object_id]
+        recipient = next(it for it in kept.entry.recipients if it.destination == destination)
+        return Delivery(kept.entry, recipient, kept.deliveries[destination])
 
     def settle(
         self,
@@ -200,7 +200,6 @@ class Spool:
         record: DeliveryRecord,
         *,
         hold_place: bool = False,
-        let_pass: bool = False,
         annotation: object | None = None,
     ) -> None:
         """Put down what became of a delivery that was taken.
@@ -213,8 +212,6 @@ class Spool:
         hold_place : bool
             Let it come again before everything that arrived after it: nothing was wrong with the
             object, the destination could not be reached.
-        let_pass : bool
-            Hand out what was held back behind it, although it is not final.
         annotation : object or None
             What was sent, for the recorder, so that it need not be made again.
         """
@@ -231,9 +228,9 @@ class Spool:
             queue = self._queue(destination)
             if record.status is DeliveryStatus.SENT:
                 queue.sent_at = time.monotonic()
-            if record.final or let_pass:
-                queue.release(object_id)
-            if not record.final:
+            if record.final:
+                self._release(object_id, destination)
+            else:
                 queue.push(object_id, None if hold_place else record.next_try_at)
             if annotation is not None and not kept.recorded:
                 self._annotations.hold(kept.entry, annotation)
@@ -243,7 +240,7 @@ class Spool:
         """Put back a delivery that was taken, to come after that of another object.
 
         It is not counted a try, and comes again when the other object's delivery to the same
-        destination is final or lets it pass. The journal says what it waits for.
+        destination is final or `let_pass` is called. The journal says what it waits for.
 
         Returns
         -------
@@ -268,6 +265,25 @@ class Spool:
             self._queue(record.destination).hold(object_id, behind)
             return True
 
+    def let_pass(self, destination: str, object_ids: Collection[str]) -> None:
+        """Hand out what is held back behind some deliveries, although they may not be final."""
+        with self._lock:
+            for object_id in object_ids:
+                self._release(object_id, destination)
+
+    def _release(self, behind: str, destination: str) -> None:
+        for object_id in self._queue(destination).release(behind):
+            kept = self._kept[object_id]
+            record = kept.deliveries[destination]
+            if record.status is not DeliveryStatus.PENDING:
+                continue
+            record = replace(record, at=self._clock(), detail="")
+            self._change_delivery(kept, record)
+            try:
+                self._files.append(object_id, delivery_line(record))
+            except SpoolError as error:
+                _logger.error("%s", error)
+
     def _comes_before(self, object_id: str, destination: str) -> bool:
         """Whether there is a delivery that another one can be held back behind."""
         kept = self._kept.get(object_id)
@@ -286,18 +302,6 @@ class Spool:
             When it cannot be read now.
         """
         return self._files.read(entry)
-
-    @contextlib.contextmanager
-    def reading(self, entry: Entry) -> Iterator[memoryview]:
-        """Have the received data set of an object, as `read` returns it, while it is worked on.
-
-        Raises
-        ------
-        DamagedObjectError, UnreadableObjectError or SpoolError
-            As `read` does; and where the process was killed over this object again and again.
-        """
-        with self._in_hand.hold(entry.object_id):
-            yield self.read(entry)
 
     def syntaxes_ahead(self, destination: str) -> list[tuple[str, str]]:
         """Return the SOP classes and transfer syntaxes of what comes next for a destination."""
@@ -334,9 +338,8 @@ class Spool:
             return len(self._unrecorded), self._unrecorded.lag()
 
     def wake(self) -> None:
-        """Have every waiting thread return, so that it looks whether it should stop."""
+        """Have every waiting thread look whether it is to stop."""
         with self._lock:
-            self._wakes += 1
             self._unrecorded.changed.notify_all()
             for queue in self._queues.values():
                 queue.changed.notify_all()
@@ -427,7 +430,7 @@ class Spool:
         queue = self._queue(destination)
         if record.final:
             queue.remove(object_id)
-            queue.release(object_id)
+            self._release(object_id, destination)
         else:
             queue.push(object_id)
         self._tell_recorder(object_id)
@@ -435,7 +438,13 @@ class Spool:
 
     # Recording
 
-    def unrecorded(self, limit: int, timeout: float, patience: float = 0.0) -> list[Change]:
+    def unrecorded(
+        self,
+        limit: int,
+        timeout: float,
+        patience: float = 0.0,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> list[Change]:
         """Return objects whose state the log has not been told, those longest waiting first.
 
         Parameters
@@ -443,17 +452,19 @@ class Spool:
         limit : int
             At most so many.
         timeout : float
-            Seconds to wait for one. Returns early when `wake` was called.
+            Seconds to wait for one.
         patience : float
             Seconds that an object may wait for its deliveries, so that the log is told of both
             at once, and of many objects at once.
+        stopping : callable
+            Whether the caller is to stop: it waits for nothing then. Whoever makes it so calls
+            `wake` afterwards.
         """
         give_up = time.monotonic() + timeout
         with self._lock:
-            wakes = self._wakes
             while not (found := self._unrecorded.ripe(limit, patience, self._moves)):
                 wait = give_up - time.monotonic()
-                if wait <= 0 or wakes != self._wakes:
+                if wait <= 0 or stopping():
                     return []
                 next_look = self._unrecorded.next_look(patience)
                 self._unrecorded.changed.wait(wait if next_look is None else min(wait, next_look))
@@ -525,11 +536,7 @@ class Spool:
         deliveries = dict(queued.deliveries)
         if damage:
             _logger.error("object %s is damaged: %s", queued.entry.object_id, damage)
-            for name, record in deliveries.items():
-                if not record.final:
-                    deliveries[name] = replace(
-                        record, status=DeliveryStatus.DEAD, detail=damage, next_try_at=None
-                    )
+            deliveries = given_up(deliveries, damage)
         if DAMAGED in deliveries and not deliveries[DAMAGED].settled:
             why = deliveries[DAMAGED].detail
             _logger.error("object %s waits for a person: %s", queued.entry.object_id, why)

@@ -180,6 +180,9 @@ class EstablishedAssociation:
         early, lost = True, None
         try:
             for batch in p_data(context_id, encoded, pieces, self._longest_sent):
+                # To a peer that takes it all as it comes, sending never pauses to listen.
+                if self._readable():
+                    self._receive()
                 self._send(batch)
             early = self._response is not None
             self._wait_for_response()
@@ -218,17 +221,21 @@ class EstablishedAssociation:
         """Hand buffers to the system, watching what the peer says while it takes nothing."""
         if self._tls:
             buffers = [b"".join(buffers)]
-        since = time.monotonic()
+        since, in_time = time.monotonic(), True
         while buffers:
             try:
                 if self._tls:
                     sent = self._socket.send(memoryview(buffers[0])[:_TLS_WRITE])
                 else:
                     sent = self._socket.sendmsg(buffers)
-            except ssl.SSLWantReadError:
-                self._wait_for_room(select.POLLIN, since)
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                self._wait_for_room(select.POLLIN | select.POLLOUT, since)
+            except _WOULD_BLOCK as error:
+                # The system tells of room when a third of its buffer is free: try before giving up.
+                if not in_time:
+                    self.abort()
+                    raise self._lost(f"took nothing for {self._silence():g} s") from error
+                wants_read = isinstance(error, ssl.SSLWantReadError)
+                events = select.POLLIN if wants_read else select.POLLIN | select.POLLOUT
+                in_time = self._wait_for_room(events, since + self._silence())
             except OSError as error:
                 # Why it broke may stand in what has arrived; the end of that raises.
                 while self._readable():
@@ -236,18 +243,18 @@ class EstablishedAssociation:
                 raise self._lost(_broken(error)) from error
             else:
                 buffers = unsent(buffers, sent)
-                since = time.monotonic()
+                since, in_time = time.monotonic(), True
 
-    def _wait_for_room(self, events: int, since: float) -> None:
+    def _silence(self) -> float:
         patience = self._patience.silence
-        if self._response is not None:
-            patience = min(patience, _AFTER_AN_ANSWER)
-        ready = self._wait(events, since + patience)
-        if not ready:
-            self.abort()
-            raise self._lost(f"took nothing for {patience:g} s")
-        if ready != select.POLLOUT:
+        return patience if self._response is None else min(patience, _AFTER_AN_ANSWER)
+
+    def _wait_for_room(self, events: int, give_up: float) -> bool:
+        """Wait until the peer has taken something or says something; return whether it did."""
+        ready = self._wait(events, give_up)
+        if ready and ready != select.POLLOUT:
             self._receive()
+        return bool(ready)
 
     # Receiving
 

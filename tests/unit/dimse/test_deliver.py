@@ -1,12 +1,12 @@
 import contextlib
 import errno
 import os
-import signal
 import socket
 import subprocess
 import threading
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from pydicom.uid import CTImageStorage, MRImageStorage
@@ -14,16 +14,15 @@ from pynetdicom import _config
 
 from atlas_dictionary import open_layers
 from atlas_node.annotate import Annotator
-from atlas_node.config import Destination, Retry, SpoolSettings
+from atlas_node.config import Destination, Retry
 from atlas_node.dimse import Courier, settings
 from atlas_node.dimse.deliver import backoff
 from atlas_node.model import DeliveryStatus, Envelope, Policy
-from atlas_node.spool import Recipient, read_queue
+from atlas_node.spool import Recipient
 from tests.fault.destination import Destination as Sockets
 from tests.fault.destination import Late, Misdeed
 from tests.fault.pacs import Pacs, ct_object, encoded, free_port
 from tests.peers import environment, program
-from tests.spools import FedSpool
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 
@@ -246,7 +245,7 @@ def test_what_waited_for_an_object_passes_when_the_object_is_at_fault(pacs, deli
     deliver(pacs.port, retry=Retry(first_delay=0.2, max_delay=600))
     assert pacs.wait_for(others)
     assert pacs.arrived == others
-    assert state(spool, first).tries == 2
+    assert state(spool, first).tries == 1
 
 
 def test_a_series_keeps_its_order_when_one_of_its_objects_is_refused_and_dead(
@@ -261,7 +260,7 @@ def test_a_series_keeps_its_order_when_one_of_its_objects_is_refused_and_dead(
     assert pacs.wait_for(good)
     assert pacs.arrived == good
     assert state(spool, bad).status is DeliveryStatus.DEAD
-    assert state(spool, good[0]).tries == 2
+    assert state(spool, good[0]).tries == 1
 
 
 def test_a_series_passes_an_object_that_is_refused_three_times_without_a_reason(
@@ -350,11 +349,88 @@ def test_a_destination_out_of_resources_is_tried_for_as_long_as_it_takes(
     pacs, deliver, accept, spool
 ):
     answers = iter([0xA700] * 6)
-    pacs.answer = lambda event: next(answers, 0x0000)
+    asked = []
+    pacs.answer = lambda event: asked.append(time.monotonic()) or next(answers, 0x0000)
     pacs.start()
     uid = accept()
     deliver(pacs.port)
-    assert wait_for(spool, uid, DeliveryStatus.SENT).tries == 7
+    assert wait_for(spool, uid, DeliveryStatus.SENT).tries == 1
+    assert len(asked) == 7
+    assert min(after - at for at, after in pairwise(asked[1:])) >= 0.1 * 0.8
+
+
+class SometimesFull:
+    """Answers of a destination that has no room for all objects, or for one, or refuses it."""
+
+    def __init__(self, uid):
+        self._uid = uid
+        self.for_it, self.for_all = 0x0000, 0xA700
+        self.asked = []
+
+    def __call__(self, event):
+        uid = event.request.AffectedSOPInstanceUID
+        self.asked.append(uid)
+        return self.for_all or (self.for_it if uid == self._uid else 0x0000)
+
+    def has_room_again(self, for_it):
+        """End what kept all objects out, after more tries than there are for one object."""
+        give_up = time.monotonic() + 10
+        while self.asked.count(self._uid) < 4:
+            assert time.monotonic() < give_up, "it is not tried any more"
+            time.sleep(0.01)
+        self.for_it, self.for_all = for_it, 0x0000
+        self.asked.clear()
+
+
+def test_tries_while_a_destination_has_no_room_for_any_object_count_against_none(
+    pacs, deliver, accept, spool
+):
+    first = accept(1, series="1.2.1")
+    pacs.answer = SometimesFull(first)
+    pacs.start()
+    deliver(pacs.port)
+    pacs.answer.has_room_again(for_it=0xC000)
+    assert wait_for(spool, first, DeliveryStatus.DEAD).tries == 3
+    assert pacs.answer.asked == [first] * 3
+
+
+def test_a_series_does_not_pass_an_object_for_what_failed_while_nothing_was_stored(
+    pacs, deliver, accept, spool
+):
+    first, second = (accept(number, series="1.2.1") for number in (1, 2))
+    pacs.answer = SometimesFull(first)
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=0.2, max_delay=0.2))
+    pacs.answer.has_room_again(for_it=0xA700)
+    of_another = accept(10, series="1.3.1")
+    while first not in pacs.answer.asked or state(spool, first).tries == 0:
+        wait_for(spool, of_another, DeliveryStatus.SENT)
+        of_another = accept(10 + len(pacs.answer.asked), series="1.3.1")
+    assert "but it stores others" in state(spool, first).detail
+    pacs.answer.for_it = 0x0000
+    assert pacs.wait_for([second])
+    assert [uid for uid in pacs.arrived if uid in (first, second)] == [first, second]
+
+
+def test_a_series_goes_on_at_once_when_the_second_of_two_that_failed_is_stored(
+    pacs, deliver, accept, spool
+):
+    """The first is in doubt, and nothing shows it until it is tried again."""
+    first, second, *others = (accept(number) for number in range(5))
+    again = iter([0x0110])
+    refused = refusing(first, 0x0110)
+
+    def answer(event):
+        of_second = event.request.AffectedSOPInstanceUID == second
+        return refused(event) or (next(again, 0x0000) if of_second else 0x0000)
+
+    pacs.answer = answer
+    pacs.start()
+    deliver(pacs.port, retry=Retry(first_delay=0.1, max_delay=600))
+    begun = time.monotonic()
+    assert pacs.wait_for([second, *others])
+    assert pacs.arrived == [second, *others]
+    assert (state(spool, first).tries, time.monotonic() - begun < 2.0) == (3, True)
 
 
 def test_an_object_for_which_alone_a_destination_has_no_resources_is_dead_in_the_end(
@@ -652,52 +728,6 @@ def test_an_object_that_the_disk_does_not_give_back_holds_up_nothing(
     assert record.detail.endswith(".dcm from byte 0 on: Input/output error")
 
 
-class Deadly:
-    """An annotator that ends the process over one object, as an access that fails does."""
-
-    def __init__(self, annotator, uid):
-        self._annotator, self._mark = annotator, uid.encode()
-
-    def annotate(self, data, *arguments):
-        if self._mark in bytes(data):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return self._annotator.annotate(data, *arguments)
-
-
-def test_an_object_over_which_the_process_is_killed_is_set_aside_and_the_rest_goes_on(
-    pacs, node, annotator, accept, spool, tmp_path
-):
-    bad, *others = (accept(number) for number in range(4))
-    spool.close()
-    pacs.start()
-    destination = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=pacs.port)
-
-    def forwarder():
-        """Deliver what can be delivered; return how the process ended."""
-        child = os.fork()
-        if not child:
-            try:
-                opened = FedSpool(SpoolSettings(path=tmp_path / "spool"))
-                courier = Courier(destination, node, opened, lambda: Deadly(annotator, bad))
-                courier.start()
-                while opened.due("pacs"):
-                    time.sleep(0.01)
-                courier.stop(10)
-                os._exit(0)
-            finally:
-                os._exit(1)
-        return os.waitpid(child, 0)[1]
-
-    assert [forwarder() for _ in range(4)] == [signal.SIGKILL] * 3 + [0]
-    assert pacs.arrived == others
-    [dead] = [
-        it.deliveries["pacs"]
-        for it in read_queue(tmp_path / "spool")
-        if it.deliveries["pacs"].status is DeliveryStatus.DEAD
-    ]
-    assert "the forwarder was killed 3 times in a row while it worked on" in dead.detail
-
-
 def test_a_fault_of_ours_ends_neither_the_thread_nor_the_object(
     pacs, accept, spool, node, annotator
 ):
@@ -758,6 +788,28 @@ def test_a_stopped_courier_ends_after_its_object_and_the_rest_stays(pacs, delive
     courier.stop(5)
     assert state(spool, second).status is DeliveryStatus.PENDING
     assert spool.due("pacs")
+
+
+def test_a_stop_that_comes_just_before_the_next_object_is_taken_is_not_slept_over(
+    pacs, deliver, accept, spool, monkeypatch
+):
+    taking, go_on = threading.Event(), threading.Event()
+    take = spool.take
+
+    def take_late(*arguments):
+        taking.set()
+        go_on.wait(5)
+        return take(*arguments)
+
+    monkeypatch.setattr(spool, "take", take_late)
+    courier = deliver(pacs.port)
+    assert taking.wait(5)
+    courier.stop(0)
+    uid = accept()
+    go_on.set()
+    courier.stop(5)
+    assert not courier._thread.is_alive()
+    assert (state(spool, uid).status, state(spool, uid).tries) == (DeliveryStatus.PENDING, 0)
 
 
 def test_delays_double_up_to_their_limit():

@@ -1,4 +1,8 @@
+import errno
+import os
+import sqlite3
 import stat
+from unittest.mock import Mock
 
 import pytest
 
@@ -78,3 +82,14 @@ def test_a_server_that_does_not_answer_is_named_without_its_password():
     assert "127.0.0.1:9" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_driver_lets_through_is_an_error_of_the_log(tmp_path, monkeypatch):
+    """Drivers wrap their own errors; that no descriptor is free comes as the system says it."""
+    store = LogStore.open(f"sqlite:///{tmp_path}/log.db")
+    store.close()
+    no_descriptor = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    monkeypatch.setattr(sqlite3, "connect", Mock(side_effect=no_descriptor))
+
+    with pytest.raises(LogError, match=r"log\.db: .*Too many open files"):
+        store.record([])

@@ -3,13 +3,14 @@
 import socket
 import threading
 import time
+from unittest.mock import Mock
 
 import pytest
 
 from atlas_dictionary import DictionaryError
-from atlas_node.config import Config, IndexKey, Retry, Route
-from atlas_node.dimse import listen
-from atlas_node.errors import LogError, SpoolError
+from atlas_node.config import Config, IndexKey, Retry, Route, Tls
+from atlas_node.dimse import Courier, listen
+from atlas_node.errors import AtlasError, LogError, SpoolError
 from atlas_node.log import LogFilter, LogStore
 from atlas_node.node.forwarder import ForwarderPart
 from atlas_node.node.receiver import ReceiverPart
@@ -210,7 +211,7 @@ def test_a_key_of_the_index_counts_from_the_next_object(run, tmp_path):
                 break
             time.sleep(0.01)
         uids = [ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID]
-        [(vr, values, _)] = index.values(indexed_keys([it]), Level.IMAGE, uids).values()
+        [(vr, values, *_)] = index.values(indexed_keys([it]), Level.IMAGE, uids).values()
         assert (vr, values) == ("IS", ["1000"])
         index.close()
 
@@ -225,6 +226,42 @@ def test_a_configuration_that_cannot_be_used_changes_nothing(run, tmp_path):
         ds = ct_object(1)
         send(config.node.port, [ds])
         assert pacs.wait_for([ds.SOPInstanceUID])
+
+
+def test_a_reload_that_is_refused_leaves_nothing_open(run, tmp_path, monkeypatch):
+    config = configuration(tmp_path, free_port())
+    worker = run(config)
+    opened, closed = Mock(), Mock()
+    monkeypatch.setattr(AttributeIndex, "__init__", opened)
+    monkeypatch.setattr(AttributeIndex, "close", closed)
+    opened.return_value = None
+    it = IndexKey(creator="ACME", group="0011", element="xx01")
+    queries = config.query.model_copy(update={"index": (it,)})
+    tls = Tls.model_construct(ca=tmp_path / "nowhere.pem", certificate=None, key=None)
+    unusable = config.destinations[0].model_copy(update={"tls": tls})
+    with pytest.raises(AtlasError, match=r"nowhere\.pem"):
+        worker.reload(config.model_copy(update={"query": queries, "destinations": (unusable,)}))
+    assert (opened.call_count, closed.call_count) == (1, 1)
+
+
+def test_the_first_object_to_a_changed_destination_has_the_dictionary_that_came_with_it(
+    run, tmp_path, monkeypatch
+):
+    with Pacs() as pacs:
+        config = configuration(tmp_path, pacs.port)
+        worker = run(config)
+        at_start = []
+        start = Courier.start
+
+        def noted(courier):
+            at_start.append(courier._annotator())
+            start(courier)
+
+        monkeypatch.setattr(Courier, "start", noted)
+        before = worker.parts[0]._annotator
+        worker.reload(with_retry(config, first_delay=0.2))
+        assert at_start == [worker.parts[0]._annotator]
+        assert at_start != [before]
 
 
 def test_objects_for_a_destination_that_is_gone_are_said(run, tmp_path, caplog):

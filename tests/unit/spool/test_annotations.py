@@ -13,7 +13,7 @@ def entry(object_id, size):
 
 @pytest.fixture
 def held():
-    return HeldAnnotations(most=100)
+    return HeldAnnotations(most=100, count=3)
 
 
 def test_an_annotation_is_there_until_it_is_released(held):
@@ -38,3 +38,12 @@ def test_what_finds_no_room_is_not_kept_until_there_is_some(held):
     held.hold(entry("b", 100), "annotation")
     held.hold(entry("c", 1), "annotation")
     assert (held.of("b"), held.of("c")) == ("annotation", None)
+
+
+def test_no_more_are_kept_than_there_may_be_descriptors(held):
+    for object_id in ("a", "b", "c", "d"):
+        held.hold(entry(object_id, 1), "annotation")
+    assert held.of("d") is None
+    held.release("a")
+    held.hold(entry("d", 1), "annotation")
+    assert held.of("d") == "annotation"

@@ -38,3 +38,15 @@ def test_an_object_that_is_just_being_written_is_left_out(open_spool, settings, 
     journal = settings.path / "0" / f"{object_id}.job"
     journal.write_bytes(journal.read_bytes()[:-1])
     assert list(read_queue(settings.path)) == []
+
+
+def test_a_journal_that_cannot_be_read_is_left_out_and_said(
+    open_spool, settings, envelope, pacs, caplog
+):
+    spool = open_spool()
+    bad, good = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    journal = settings.path / "0" / f"{bad}.job"
+    journal.unlink()
+    journal.mkdir()
+    assert [it.entry.object_id for it in read_queue(settings.path)] == [good]
+    assert f"{journal} is left out: Is a directory" in caplog.text

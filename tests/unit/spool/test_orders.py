@@ -3,10 +3,11 @@ import os
 import threading
 import time
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
-from atlas_node.model import DeliveryStatus, Policy
+from atlas_node.model import DeliveryRecord, DeliveryStatus, Policy
 from atlas_node.spool import (
     Action,
     OrderDesk,
@@ -18,7 +19,7 @@ from atlas_node.spool import (
     read_queue,
     read_queued_object,
 )
-from atlas_node.spool.journal import DAMAGED
+from atlas_node.spool.journal import DAMAGED, delivery_line
 from atlas_node.spool.orders import ORDERS_FOLDER
 from tests.unit.spool.test_spool import DATA, record_all, settle
 
@@ -207,7 +208,8 @@ def test_orders_are_for_their_own_partition(dead, settings):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"action": "burn", "targets": []}', '{"action": "drop"', "\0"]
+    "text",
+    ["", "{}", "[]", '{"action": "burn", "targets": []}', '{"action": "drop"', "\0", "[" * 10**5],
 )
 def test_what_is_no_order_is_said_and_removed(dead, settings, text, caplog):
     spool, _ = dead
@@ -297,3 +299,30 @@ def test_a_damaged_journal_takes_orders(damaged, order, open_spool, settings, ar
     record_all(spool)
     assert len(spool) == 0
     assert list((settings.path / "0").glob("*-*.*")) == []
+
+
+def test_an_order_that_fails_by_a_fault_of_ours_is_answered_and_not_tried_for_ever(
+    dead, settings, monkeypatch, caplog
+):
+    spool, object_id = dead
+    monkeypatch.setattr(spool, "drop", Mock(side_effect=[StopIteration, ""]))
+    with RunningNode(settings, spool):
+        outcome = give_order(
+            settings, Action.DROP, [(object_id, "pacs"), (object_id, "archive")], nobody, timeout=10
+        )
+    assert outcome == Outcome(1, (Refusal(object_id, "pacs", "internal error: StopIteration"),))
+    assert f"the order to drop {object_id} to 'pacs' failed" in caplog.text
+    assert not list((settings.path / ORDERS_FOLDER).iterdir())
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_line_that_names_a_destination_that_the_object_has_not_takes_orders(
+    open_spool, order, envelope, pacs, settings, action
+):
+    object_id = open_spool().accept(envelope, DATA, [pacs])
+    journal = settings.path / "0" / f"{object_id}.job"
+    line = delivery_line(DeliveryRecord("qacs", DeliveryStatus.FAILED))
+    journal.write_bytes(journal.read_bytes() + line)
+    targets = [(object_id, name) for name in ("qacs", "pacs", DAMAGED)]
+    outcome = order(open_spool(), action, targets, lambda *_: [pacs])
+    assert outcome == Outcome(2, (Refusal(object_id, "qacs", "it is not in the spool"),))

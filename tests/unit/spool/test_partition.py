@@ -70,7 +70,7 @@ def test_an_object_is_a_dicom_file_that_any_tool_opens(partition, folder, object
 
 def test_a_sweep_yields_what_was_accepted_with_its_deliveries(partition, object_id, envelope, pacs):
     partition.append(object_id, delivery_line(sent()))
-    [(queued, damage)] = partition.sweep()
+    [(queued, damage)] = partition.sweep(partition.journals())
     assert (queued.entry.object_id, queued.entry.envelope) == (object_id, envelope)
     assert queued.entry.recipients == (pacs,)
     assert queued.deliveries == {"pacs": sent()}
@@ -83,7 +83,7 @@ def test_an_object_whose_entry_is_torn_was_never_accepted(partition, folder, obj
     line = journal.read_bytes()
     cuts = {"nothing": 0, "half a line": len(line) // 2, "all but the newline": len(line) - 1}
     journal.write_bytes(line[: cuts[kept]])
-    assert list(partition.sweep()) == []
+    assert list(partition.sweep(partition.journals())) == []
     assert len(objects(folder)) == 2  # a receiver may be writing it at this moment
     partition.remove_torn()
     assert objects(folder) == []
@@ -91,7 +91,7 @@ def test_an_object_whose_entry_is_torn_was_never_accepted(partition, folder, obj
 
 def test_data_without_a_journal_was_never_accepted(partition, folder, object_id):
     (folder / f"{object_id}.job").unlink()
-    assert list(partition.sweep()) == []
+    assert list(partition.sweep(partition.journals())) == []
     partition.remove_torn()
     assert objects(folder) == []
 
@@ -107,7 +107,7 @@ def test_a_torn_delivery_line_is_cut_off_before_the_next_is_added(partition, fol
     journal = folder / f"{object_id}.job"
     whole = journal.read_bytes()
     journal.write_bytes(whole + b'{"delivery":{"destin')
-    [(queued, _)] = partition.sweep()
+    [(queued, _)] = partition.sweep(partition.journals())
     assert queued.deliveries["pacs"].status is DeliveryStatus.PENDING
     assert journal.read_bytes() == whole
 
@@ -115,7 +115,7 @@ def test_a_torn_delivery_line_is_cut_off_before_the_next_is_added(partition, fol
 def test_a_journal_of_something_else_is_left_alone(partition, folder, caplog):
     strange = folder / "0000000000000002-000000.job"
     strange.write_bytes(b'{"version": 99}\n')
-    assert list(partition.sweep()) == []
+    assert list(partition.sweep(partition.journals())) == []
     partition.remove_torn()
     assert strange.exists()
     assert "journal version 99, expected 1" in caplog.text
@@ -126,7 +126,7 @@ def test_damaged_data_of_an_accepted_object_is_said(partition, folder, object_id
     data = folder / f"{object_id}.dcm"
     size = data.stat().st_size
     data.unlink() if left is None else data.write_bytes(left)
-    [(queued, damage)] = partition.sweep()
+    [(queued, damage)] = partition.sweep(partition.journals())
     assert damage in (
         f"the data file {data.name} is missing",
         f"the data file {data.name} has 5 of {size} bytes",
@@ -143,7 +143,7 @@ def test_a_delivery_line_that_is_written_in_part_is_taken_back(partition, folder
         partition.append(object_id, line)
     assert journal.stat().st_size == size
     partition.append(object_id, line, sync=True)
-    [(queued, _)] = partition.sweep()
+    [(queued, _)] = partition.sweep(partition.journals())
     assert queued.deliveries == {"pacs": sent()}
 
 

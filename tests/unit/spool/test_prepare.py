@@ -108,3 +108,16 @@ def test_a_full_disk_keeps_no_node_from_starting_and_a_check_names_it(
     assert "is full: objects are refused with 0xA700" in caplog.text
     with pytest.raises(SpoolError, match="No space left on device"):
         probe_spool(settings.path)
+
+
+def test_on_a_disk_with_a_few_pages_free_the_reserve_is_given_up_before_the_workers_start(
+    settings, monkeypatch
+):
+    """The probe finds room, and the log and the workers would not."""
+    prepare_spool(settings.path, workers=1).close()
+    assert (settings.path / "reserve").exists()
+    disk = list(os.statvfs(settings.path))
+    disk[4] = 2  # blocks free for us
+    monkeypatch.setattr(os, "statvfs", lambda _path: os.statvfs_result(disk))
+    prepare_spool(settings.path, workers=1).close()
+    assert not (settings.path / "reserve").exists()

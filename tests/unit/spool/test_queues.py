@@ -48,7 +48,8 @@ def test_what_is_held_waits_for_the_object_before_it(queue):
     queue.hold("b", behind="a")
     queue.hold("c", behind="a")
     assert (queue.pop(1e9), len(queue)) == (None, 2)
-    queue.release("a")
+    assert queue.release("a") == ["b", "c"]
+    assert queue.release("a") == []
     assert [queue.pop(0.0), queue.pop(0.0)] == ["b", "c"]
 
 

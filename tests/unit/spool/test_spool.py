@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import threading
@@ -15,10 +16,11 @@ from atlas_node.errors import (
     UnreadableObjectError,
 )
 from atlas_node.model import DeliveryRecord, DeliveryStatus
+from atlas_node.spool import Doorbell, Intake, Occupancy, Spool, read_queued_object
 from atlas_node.spool import finished as finished_module
-from atlas_node.spool import read_queued_object
 from atlas_node.spool import spool as module
 from atlas_node.spool.annotations import HeldAnnotations
+from atlas_node.spool.partition import Partition
 from tests.spools import FedSpool
 
 DATA = b"\x08\x00\x60\x00CS\x02\x00MR"
@@ -149,19 +151,38 @@ def test_a_waiting_destination_is_woken_by_an_object(open_spool, envelope, pacs)
     assert taken[0].entry.object_id == object_id
 
 
-def test_wake_ends_every_wait(open_spool):
+@pytest.mark.parametrize("wait", ["take", "unrecorded"])
+def test_a_stop_ends_a_wait_at_once_whenever_it_comes(open_spool, wait):
+    """Also one that comes when the thread has looked at the flag, and is about to wait."""
+    spool, stop, looked = open_spool(), threading.Event(), threading.Event()
+
+    def stopping():
+        stopped = stop.is_set()
+        looked.set()
+        time.sleep(0.05)  # the other thread has all the time to set it and to call `wake`
+        return stopped
+
+    def work():
+        waits = {
+            "take": lambda: spool.take("pacs", 30, (), stopping),
+            "unrecorded": lambda: spool.unrecorded(1, 30, 0.0, stopping),
+        }
+        assert not waits[wait]()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert looked.wait(5)
+    stop.set()
+    spool.wake()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_who_is_to_stop_gets_nothing_more(open_spool, envelope, pacs):
     spool = open_spool()
-    ended = []
-    threads = [
-        threading.Thread(target=lambda: ended.append(spool.take("pacs", 30))),
-        threading.Thread(target=lambda: ended.append(spool.unrecorded(1, 30))),
-    ]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        spool.wake()
-        time.sleep(0.01)
-    assert sorted(ended, key=str) == [None, []] or sorted(ended, key=str) == [[], None]
+    spool.accept(envelope, DATA, [pacs])
+    assert spool.take("pacs", 30, (), lambda: True) is None
+    assert spool.take("pacs", 0) is not None
 
 
 def test_what_is_negotiated_ahead_is_what_comes_next(open_spool, envelope, pacs):
@@ -308,15 +329,41 @@ def test_the_journal_says_once_what_a_delivery_is_held_back_for(
 ):
     spool = open_spool()
     first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
-    for _ in range(3):
-        before, held = spool.take("pacs", 0), spool.take("pacs", 0)
-        assert spool.hold_back(held, behind=first)
-        failed = replace(before.record, status=DeliveryStatus.FAILED, next_try_at=time.time())
-        spool.settle(before, failed, let_pass=True)
+    before, held = spool.take("pacs", 0), spool.take("pacs", 0)
+    assert spool.hold_back(held, behind=first)
     record = read_queued_object(settings.path, second).deliveries["pacs"]
     assert (record.status, record.tries) == (DeliveryStatus.PENDING, 0)
     assert record.detail == f"waits for {first}, of the same series"
+    settle(spool, before, DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
+    spool = open_spool()
+    spool.take("pacs", 0)
+    assert spool.hold_back(spool.take("pacs", 0), behind=first)
     assert len((settings.path / "0" / f"{second}.job").read_bytes().splitlines()) == 2
+
+
+@pytest.mark.parametrize("settled", [DeliveryStatus.FAILED, DeliveryStatus.DEAD])
+def test_what_is_due_again_no_longer_says_what_it_waited_for(
+    open_spool, envelope, pacs, settings, settled
+):
+    spool = open_spool()
+    first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    before, held = spool.take("pacs", 0), spool.take("pacs", 0)
+    assert spool.hold_back(held, behind=first)
+    settle(spool, before, settled, next_try_at=time.time() + 1000)
+    spool.let_pass("pacs", [first])
+    record = read_queued_object(settings.path, second).deliveries["pacs"]
+    assert (record.status, record.detail) == (DeliveryStatus.PENDING, "")
+    assert spool.take("pacs", 0).record == record
+
+
+def test_what_failed_and_was_held_back_keeps_the_reason_of_its_failure(open_spool, envelope, pacs):
+    spool = open_spool()
+    first, _ = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
+    spool.take("pacs", 0)
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, detail="no room", next_try_at=0.0)
+    assert spool.hold_back(spool.take("pacs", 0), behind=first)
+    spool.let_pass("pacs", [first])
+    assert spool.take("pacs", 0).record.detail == "no room"
 
 
 def test_a_delivery_is_held_back_though_its_journal_cannot_be_written(
@@ -337,8 +384,8 @@ def test_a_delivery_held_back_comes_when_the_one_before_it_lets_it_pass(open_spo
     first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
     before, held = spool.take("pacs", 0), spool.take("pacs", 0)
     assert spool.hold_back(held, behind=first)
-    failed = replace(before.record, status=DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
-    spool.settle(before, failed, let_pass=True)
+    settle(spool, before, DeliveryStatus.FAILED, next_try_at=time.time() + 1000)
+    spool.let_pass("pacs", [first])
     assert spool.take("pacs", 0).entry.object_id == second
     assert spool.take("pacs", 0) is None
 
@@ -507,3 +554,96 @@ def test_what_cannot_be_removed_is_removed_later_and_counted_once(
     spool.listen(0)
     assert files(settings) == []
     assert spool.occupancy.objects() == 0
+
+
+class FailingDisk:
+    """Does not give back the journals of some objects."""
+
+    def __init__(self, monkeypatch):
+        self.bad = set()
+        self._open = os.open
+        monkeypatch.setattr(os, "open", self.open)
+
+    def open(self, path, *arguments, **options):
+        if str(path).removesuffix(".job") in self.bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return self._open(path, *arguments, **options)
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    return FailingDisk(monkeypatch)
+
+
+def test_a_journal_that_cannot_be_read_keeps_no_other_from_its_place(
+    open_spool, envelope, pacs, settings, disk, monkeypatch, caplog
+):
+    spool = open_spool()
+    first, bad, last = (spool.accept(envelope, DATA, [pacs]) for _ in range(3))
+    disk.bad = {bad}
+    spool = open_spool()  # the receiver's side, too: it takes nothing for torn
+    assert [spool.take("pacs", 0).entry.object_id for _ in range(2)] == [first, last]
+    assert spool.take("pacs", 0) is None
+    said = f"{settings.path}/0/{bad}.job is left alone: Input/output error"
+    assert caplog.text.count(said) == 2  # once by each side
+    disk.bad = set()
+    monkeypatch.setattr(spool._arrivals, "_look_again_at", 0.0)
+    spool.listen(0)
+    assert spool.take("pacs", 0).entry.object_id == bad
+    assert len(files(settings)) == 6
+    assert spool.occupancy.of_partition(0) == (3, 3 * len(DATA))
+
+
+def test_an_object_that_arrives_and_cannot_be_read_keeps_no_other_from_its_place(
+    open_spool, envelope, pacs, disk, caplog
+):
+    spool = open_spool()
+    accept = partial(FedSpool.accept, spool, envelope, DATA, [pacs])
+    first = accept()
+    arrivals = [spool.intake.begin(envelope) for _ in range(3)]
+    for arrival in arrivals:
+        arrival.write(DATA)
+        arrival.commit([pacs])
+    disk.bad = {arrivals[0].object_id}
+    for _ in range(3):
+        spool.listen(0)
+        spool.occupancy.miss(0)  # all journals are looked through
+    taken = [spool.take("pacs", 0).entry.object_id for _ in range(3)]
+    assert taken == [first, arrivals[1].object_id, arrivals[2].object_id]
+    assert caplog.text.count("is left alone: Input/output error") == 1
+
+
+def test_what_arrives_while_a_forwarder_starts_is_counted_once(
+    settings, envelope, pacs, monkeypatch
+):
+    occupancy, doorbell = Occupancy(1), Doorbell()
+    intake = Intake(settings, 0, occupancy, doorbell)
+    names, sweep, late = Partition.names, Partition.sweep, []
+
+    def accept():
+        arrival = intake.begin(envelope)
+        arrival.write(DATA)
+        return arrival.commit([pacs])
+
+    def and_one_more(self):
+        found = names(self)
+        if len(late) < 2:
+            late.append(accept())
+        return found
+
+    def and_some_more(self, object_ids):
+        for swept in sweep(self, object_ids):
+            accept()
+            yield swept
+
+    with contextlib.ExitStack() as stack:
+        for it in (occupancy, doorbell, intake):
+            stack.callback(it.close)
+        for _ in range(3):
+            accept()
+        monkeypatch.setattr(Partition, "names", and_one_more)
+        monkeypatch.setattr(Partition, "sweep", and_some_more)
+        spool = Spool(settings, 0, occupancy, doorbell)
+        stack.callback(spool.close)
+        spool.listen(0)
+        assert (len(spool), occupancy.of_partition(0)) == (10, (10, 10 * len(DATA)))

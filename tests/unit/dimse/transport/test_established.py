@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import select
 import socket
 import struct
 import threading
@@ -293,6 +294,13 @@ def test_a_failure_that_comes_early_is_the_answer(pair, takes_the_rest):
     assert number(answer.elements, 0x0900) == 0xA700
     assert answer.early
     assert association.is_open() is takes_the_rest
+
+
+def test_an_answer_is_early_also_where_sending_never_has_to_wait(pair):
+    association, peer = pair
+    peer.socket.sendall(response())
+    assert select.select([association._socket], [], [], 5)[0]
+    assert association.exchange(1, REQUEST, [b"data"]).early
 
 
 def test_a_failure_that_comes_early_counts_though_the_peer_hangs_up(pair):
