@@ -6,8 +6,9 @@ Time goes in turns of some seconds. In each, scanners send over good and bad net
 with two destinations of which one fails in every way; then all is well again, everything that was
 answered must arrive as annotated or be dead with its reason, and memory and descriptors of the
 idle node are noted. In the first two thirds no process is killed, so a leak of any process shows.
-Caches may fill in the first of these turns; over the later half of them memory is held against the
-number of objects, and must not grow with it. In the last third workers are killed too.
+What the forwarders remember reaches its bounds in the first of these turns; over the later half of
+them memory is held against the number of objects, and must not grow with it. In the last third
+workers are killed too.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ GROWTH = 200
 go up and down by some megabytes, so a short run cannot tell less."""
 
 DESCRIPTORS = 6
-SERIES = 10
+SERIES = 2
 """Objects of a series: few, so that what is remembered of series soon reaches its bounds."""
+
+FULL = 36_000
+"""Objects after which it has, and what is remembered of values as well."""
 
 SIZES = (512, 2048, 2048, 60_000, 400_000, 1_500_000)
 TIMEOUTS = {"acse": 2, "dimse": 3, "network": 3, "connect": 2, "drain": 5}
@@ -206,13 +210,17 @@ def slope(points: list[tuple[int, int]]) -> float:
 
 def judge(turns: list[Turn], calm: int) -> tuple[list[str], list[str]]:
     """Return what was seen over the later half of the turns without kills, and what is not flat."""
-    judged = turns[calm // 2 : calm]
-    if len(judged) < FEWEST:
-        return [], [f"{calm} turns without kills are too few to judge: give it more minutes"]
     answered = [sum(it.tallies[0].answered for it in turns[: n + 1]) for n in range(calm)]
+    which = [n for n in range(calm // 2, calm) if answered[n] >= FULL]
+    if len(which) < FEWEST:
+        return [], [
+            f"{calm} turns without kills with {answered[-1]:,} objects are too few to judge: "
+            "give it more minutes"
+        ]
+    judged = [turns[n] for n in which]
     seen, found = [], []
     for kind in KINDS:
-        points = [(answered[n], turns[n].memory[kind]) for n in range(calm // 2, calm)]
+        points = [(answered[n], turns[n].memory[kind]) for n in which]
         growth = slope(points)
         name = f"memory, {kind}s" if kind else "memory, all"
         seen.append(

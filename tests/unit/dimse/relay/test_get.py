@@ -202,7 +202,7 @@ class TestPatience:
 
     def test_one_that_waited_for_a_slow_caller_is_not_taken_for_silent(self, node, archive):
         station = Workstation(node.port)
-        station.store = lambda event: time.sleep(0.7) or 0x0000
+        station.store = lambda event: time.sleep(0.55) or 0x0000
         assert station.get(study_keys()).counts == (5, 0, 0)
 
 
