@@ -136,7 +136,7 @@ def backfill(
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show how many values and entities the index has of each attribute.
 
-    Too long: entities whose values are not kept; a query by them does not know whether they match.
+    Not kept: entities whose values are not kept; a query by them does not know whether they match.
     No longer used: attributes that are not in ``query.index`` any more; see `index forget`.
     """
     from atlas_node.cli.table import print_table
@@ -148,7 +148,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     index = AttributeIndex(settings.log.url)
     configured = indexed_keys(settings.query.index)
     counts = index.counts([*configured, *(it for it in index.recorded() if it not in configured)])
-    too_long = {key: index.too_long(key) for key in counts}
+    not_kept = {key: index.not_kept(key) for key in counts}
     index.close()
     if as_json:
         typer.echo(
@@ -160,7 +160,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                         "level": key.level.value,
                         "values": values,
                         "entities": entities,
-                        "too_long": too_long[key],
+                        "not_kept": not_kept[key],
                         "used": key in configured,
                     }
                     for key, (values, entities) in counts.items()
@@ -169,7 +169,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         )
     elif counts:
         print_table(
-            ("Creator", "Key", "Level", "Values", "Entities", "Too long", ""),
+            ("Creator", "Key", "Level", "Values", "Entities", "Not kept", ""),
             (
                 (
                     key.creator,
@@ -177,7 +177,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                     key.level.value,
                     str(values),
                     str(entities),
-                    str(too_long[key]),
+                    str(not_kept[key]),
                     "" if key in configured else "no longer used",
                 )
                 for key, (values, entities) in counts.items()
@@ -232,7 +232,7 @@ def forget(
     else:
         configured = indexed_keys(settings.query.index)
         keys = _no_longer_used(index, configured, creator or "", tag or "")
-        count = sum(index.counts([key])[key][1] + index.too_long(key) for key in keys)
+        count = sum(index.counts([key])[key][1] + index.not_kept(key) for key in keys)
         if not yes:
             what = f"{creator} {tag}"
             typer.confirm(f"forget {what!a} of {_counted(count)}?", abort=True, err=True)
@@ -318,9 +318,10 @@ def _studies(
             def take(data: memoryview, transfer_syntax_uid: str) -> None:
                 nonlocal having
                 annotation = annotator.annotate(data, transfer_syntax_uid, Policy.OBSERVE)
+                facts = list(annotation.facts()) if annotation.error is None else None
                 if annotation.error is not None:
                     unread.append(annotation.error)
-                having += indexer.record([(annotation.identity, list(annotation.facts()))])
+                having += indexer.record([(annotation.identity, facts)])
 
             retrieved = sweep.retrieve(study, take)
             missing = retrieved.missing

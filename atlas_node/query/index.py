@@ -385,7 +385,7 @@ class AttributeIndex:
                 counted[key] = (values, entities)
         return counted
 
-    def too_long(self, key: IndexedKey) -> int:
+    def not_kept(self, key: IndexedKey) -> int:
         """Return how many entities have values of a key that are not kept."""
         with self._database.reading() as connection:
             query = (

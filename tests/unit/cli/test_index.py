@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from atlas_node.annotate import Annotator
 from tests.small_archive import SmallArchive
 from tests.streams import element, text
 from tests.unit.test_files import dicom_file
@@ -66,7 +67,7 @@ def test_a_folder_is_read_once(run, config: Path, folder: Path) -> None:
     status = json.loads(run("status", "-c", config, "--json").stdout)
     assert status == [
         {"creator": "SIEMENS MR HEADER", "key": "(0019,xx0a)", "level": "image",
-         "values": 2, "entities": 3, "too_long": 0, "used": True}
+         "values": 2, "entities": 3, "not_kept": 0, "used": True}
     ]  # fmt: skip
 
 
@@ -155,6 +156,25 @@ def test_a_study_that_came_in_part_is_an_error_and_asked_for_again(
     assert done.returncode == 1
     assert "study '1.2.2' came in part: status 0xB000, 1 of 2 objects failed" in done.stderr
     assert done.stdout == "1 objects read, 1 with indexed attributes, 1 read before, 1 failed\n"
+
+
+def test_an_object_that_cannot_be_read_is_named_and_may_have_any_value(
+    run, config: Path, archive: SmallArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Annotator.annotate
+
+    def annotate(self, data, *arguments):
+        annotation = real(self, data, *arguments)
+        if b"1.2.2.1.1" in bytes(data):
+            annotation.error = "a data element is cut short"
+        return annotation
+
+    monkeypatch.setattr(Annotator, "annotate", annotate)
+    done = run("backfill", "-c", config, "--upstream", "archive")
+    assert done.returncode == 1
+    assert "study '1.2.2': 1 of its objects not read: a data element is cut short" in done.stderr
+    [status] = json.loads(run("status", "-c", config, "--json").stdout)
+    assert (status["entities"], status["not_kept"]) == (2, 1)
 
 
 def test_an_archive_that_does_not_list_all_of_its_studies_is_an_error(

@@ -302,7 +302,7 @@ def test_a_value_too_long_is_perhaps_what_is_asked_for_and_counted(index, values
         B_VALUE: Told("", [], is_whole=False)
     }
     assert entities(index, B_VALUE, "LT", "*z*", Level.STUDY) == {"1.1"}
-    assert index.too_long(B_VALUE) == 1
+    assert index.not_kept(B_VALUE) == 1
     assert index.counts([B_VALUE]) == {B_VALUE: (0, 0)}
 
 

@@ -105,7 +105,7 @@ def test_of_a_value_too_long_for_the_index_only_that_is_known(indexer, annotator
     found = indexer.index.values([MOSAIC], Level.STUDY, ["1.1"])
     assert found == {MOSAIC: Told("", [], is_whole=False)}
     assert indexer.index.entities(MOSAIC, parse_key("LO", ["xx*"]), Level.STUDY, 10) == {"1.1"}
-    assert indexer.index.too_long(MOSAIC) == 1
+    assert indexer.index.not_kept(MOSAIC) == 1
 
 
 @pytest.mark.parametrize(
