@@ -16,8 +16,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import AE
 
-from tests.fault.pacs import free_port
 from tests.peers import environment, program
+from tests.ports import free_port
 
 _START = 30.0
 _MOST_CONTEXTS = 128

@@ -13,7 +13,7 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelGet,
 )
 
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 
 MR_HEADER = "SIEMENS MR HEADER"
 

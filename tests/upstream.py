@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tests.fault.destination import Misdeed
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.scanner import (
     ABORT,
     APPLICATION_CONTEXT,

@@ -43,8 +43,9 @@ from tests.bench.bench_dictionary import processor
 from tests.bench.document import table, write_region
 from tests.bench.processes import memory, processor_seconds
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import ct_object, free_port
+from tests.fault.pacs import ct_object
 from tests.peers import environment, program
+from tests.ports import free_port
 from tests.unit.dimse.relay.queries import MR_HEADER, decoded, encoded, keys
 from tests.upstream import PENDING, Asked, Reply, Upstream
 from tests.workstation import Workstation

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import yaml
 
-from tests.fault.pacs import free_port
 from tests.peers import environment, program
+from tests.ports import free_port
 
 PDU = 131072
 WORKERS = 2

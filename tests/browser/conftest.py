@@ -7,7 +7,6 @@ Content-Security-Policy or whose script fails also fails its test.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from atlas_node.config import Config, load_config
 from atlas_node.log import LogStore
 from atlas_node.web import WebServer
 from tests.peers import program
+from tests.ports import free_port
 from tests.scan_log import fill
 
 CHROMIUM_ARGS = [
@@ -135,10 +135,3 @@ def served(
     server.start()
     stack.callback(server.stop)
     return Viewer(server.url, config, store)
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -31,8 +31,8 @@ from atlas_node.web.rendering import link
 from atlas_node.web.site import PAGES
 from tests.browser.conftest import CHROMIUM_ARGS
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import free_port
 from tests.peers import SCANS, environment, make_unknown, program, scans
+from tests.ports import free_port
 from tests.scan_log import SCANNERS
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"

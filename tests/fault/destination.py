@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.scanner import (
     ABORT,
     ASSOCIATE_AC,

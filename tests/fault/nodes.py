@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import yaml
 from atlas_node.log import LogFilter, LogStore
 from atlas_node.model import DeliveryStatus
 from atlas_node.spool import read_queue
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 
 ATLAS_NODE = [sys.executable, "-c", "from atlas_node.cli import main; main()"]
 KINDS = ("receiver", "forwarder", "commitment")
@@ -107,6 +108,21 @@ class NodeProcess:
             for pid, (parent, name) in table.items()
             if parent in helpers and name.startswith(kind or KINDS)
         )
+
+    def kill_worker(self, kind: str, chance: random.Random | None = None) -> None:
+        """``kill -9`` one worker of the kind, and wait until another process is in its place.
+
+        The killed one stays in the table of processes until its parent has reaped it: to count the
+        workers would not tell that it is gone.
+        """
+        before = self.workers(kind)
+        os.kill((chance or random.Random(0)).choice(before), signal.SIGKILL)
+
+        def replaced() -> bool:
+            now = self.workers(kind)
+            return len(now) == len(before) and now != before
+
+        self.wait_until(replaced)
 
     def helpers(self) -> list[int]:
         """Process identifiers of the fork server and of multiprocessing's resource tracker."""

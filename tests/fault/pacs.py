@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import socket
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,18 +15,11 @@ from pynetdicom.dsutils import encode
 
 import tests.associations  # noqa: F401 before any association is made
 from atlas_node.dimse import settings
+from tests.ports import free_port
 
 settings.apply()
 
 VERIFICATION = "1.2.840.10008.1.1"
-
-
-def free_port() -> int:
-    """A port that nothing listens on, outside the range that outgoing connections take."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 class Pacs:

@@ -6,7 +6,6 @@ Lost must be 0; a scanner that is told twice is allowed.
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import threading
@@ -130,9 +129,7 @@ def test_a_killed_commitment_process_is_replaced(tmp_path):
     ):
         asking = Asking(scanner, node.port, archive)
         for _ in range(2):
-            [process] = node.workers("commitment")
-            os.kill(process, signal.SIGKILL)
-            node.wait_until(lambda gone=process: node.workers("commitment") not in ([], [gone]))
+            node.kill_worker("commitment")
         settle([asking], node, "`kill -9` of the commitment process, twice")
 
 

@@ -84,8 +84,7 @@ def test_a_killed_worker_is_replaced_and_loses_nothing(seed, kind, tmp_path):
         for turn in range(2):
             with Scanners(node.port, ledger, lots(chance, turn)) as scanners:
                 wait_for_some(scanners, ledger, chance)
-                os.kill(chance.choice(node.workers(kind)), signal.SIGKILL)
-            node.wait_until(lambda: len(node.workers(kind)) == 2)
+                node.kill_worker(kind, chance)
         ledger.settle(node, pacs)
         assert_all_recorded(node, ledger)
         assert node.said().count("killed by SIGKILL") == 2
@@ -98,8 +97,7 @@ def test_what_a_killed_worker_had_half_removed_is_gone_after_its_restart(kind, t
     """A journal goes before its data file: whoever is killed between the two leaves the latter."""
     with NodeProcess(tmp_path, {}, node={"workers": 1}) as node:
         (node.spool / "0" / "18e9f287d2751700-00e531.dcm").write_bytes(b"of a finished object")
-        os.kill(node.workers(kind)[0], signal.SIGKILL)
-        node.wait_until(lambda: len(node.workers(kind)) == 1)
+        node.kill_worker(kind)
         assert not node.left_in_spool()
 
 

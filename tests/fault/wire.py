@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 
 _CHUNK = 65536
 _POLL = 0.02

@@ -17,8 +17,9 @@ from pydicom.uid import CTImageStorage
 
 from tests.commitment import references, wait_until
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import ct_object, free_port
+from tests.fault.pacs import ct_object
 from tests.peers import program
+from tests.ports import free_port
 
 
 class Orthanc:

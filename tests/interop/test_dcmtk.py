@@ -13,8 +13,8 @@ from pydicom.data import get_testdata_file
 
 from tests import ondisk
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import free_port
 from tests.peers import environment, make_unknown, program, public_dictionary, scans
+from tests.ports import free_port
 from tests.streams import element
 
 CT_SMALL = Path(get_testdata_file("CT_small.dcm"))

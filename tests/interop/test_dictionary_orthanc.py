@@ -15,9 +15,9 @@ import pytest
 
 from atlas_dictionary import open_dictionary
 from atlas_dictionary.exporters import FORMATS, Format, select
-from tests.fault.pacs import free_port
 from tests.interop import private_elements
 from tests.peers import program, public_dictionary
+from tests.ports import free_port
 
 
 def configuration(folder: Path, port: int) -> dict[str, Any]:

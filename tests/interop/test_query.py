@@ -23,8 +23,8 @@ from pynetdicom.sop_class import (
 from tests.archives import Archive, Dcmqrscp, Orthanc
 from tests.fault.destination import Misdeed
 from tests.fault.nodes import ATLAS_NODE, NodeProcess
-from tests.fault.pacs import free_port
 from tests.peers import environment, program, public_dictionary, scans
+from tests.ports import free_port
 from tests.scanner import EXPLICIT, IMPLICIT
 from tests.unit.dimse.relay.queries import (
     B_VALUE,

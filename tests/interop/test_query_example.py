@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.pacs import free_port
 from tests.peers import scans
+from tests.ports import free_port
 
 DOCUMENT = Path(__file__).parents[2] / "docs/query.md"
 OF_DIFFUSION = "dcm_qa_sag/In/6_DWI_SagAP"

@@ -18,8 +18,9 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1
 
 from tests.archives import Archive, Dcmqrscp, Orthanc
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import Pacs, ct_object, encoded, free_port
+from tests.fault.pacs import Pacs, ct_object, encoded
 from tests.peers import environment, program, scans
+from tests.ports import free_port
 
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 COMPRESSED_STUDY = "1.2.826.0.1.3680043.8.498.2"

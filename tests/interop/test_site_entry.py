@@ -15,8 +15,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import free_port
 from tests.peers import environment, program
+from tests.ports import free_port
 
 CREATOR = "ACME INTEROP 1.0"
 ELEMENT = {"creator": CREATOR, "element": "(0099,xx01)"}

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from atlas_node.cli import app
 from atlas_node.spool import prepare_spool
 from tests.certificates import certificate
-from tests.fault.pacs import Pacs, free_port
+from tests.fault.pacs import Pacs
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from atlas_node.dimse import AccessList, StorageScp, listen
 from atlas_node.dimse.transport import complaints
 from atlas_node.errors import SpoolFullError
 from atlas_node.model import Envelope
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.spools import FedSpool
 
 TIMEOUTS = Timeouts(acse=3.0, dimse=3.0, network=3.0, connect=2.0)

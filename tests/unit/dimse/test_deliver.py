@@ -21,8 +21,9 @@ from atlas_node.model import DeliveryStatus, Envelope, Policy
 from atlas_node.spool import Recipient
 from tests.fault.destination import Destination as Sockets
 from tests.fault.destination import Late, Misdeed
-from tests.fault.pacs import Pacs, ct_object, encoded, free_port
+from tests.fault.pacs import Pacs, ct_object, encoded
 from tests.peers import environment, program
+from tests.ports import free_port
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 

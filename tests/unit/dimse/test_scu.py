@@ -15,7 +15,8 @@ from atlas_node.dimse import Peer, echo, settings
 from atlas_node.dimse.scu import ContextRefusedError, KeptAssociation
 from atlas_node.dimse.transport.established import AssociationLostError
 from atlas_node.errors import PeerError
-from tests.fault.pacs import Pacs, ct_object, encoded, free_port
+from tests.fault.pacs import Pacs, ct_object, encoded
+from tests.ports import free_port
 
 CT = (str(CTImageStorage), str(ExplicitVRLittleEndian))
 MR = (str(MRImageStorage), str(ExplicitVRLittleEndian))

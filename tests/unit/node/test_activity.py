@@ -1,7 +1,5 @@
 """What a running node publishes of itself, while it receives, delivers and fails to."""
 
-import os
-import signal
 import time
 
 import pytest
@@ -20,12 +18,25 @@ from atlas_node.activity.metrics import (
     SPOOL_OBJECTS,
 )
 from tests.fault.nodes import NodeProcess
-from tests.fault.pacs import Pacs, ct_object, free_port, send
+from tests.fault.pacs import Pacs, ct_object, send
+from tests.ports import free_port
 
 
 def wait_for(node: NodeProcess, done) -> Activity:
-    node.wait_until(lambda: done(read_activity(node.spool)))
-    return read_activity(node.spool)
+    """The first activity that is `done`; processes write theirs once a second."""
+    seen: list[Activity] = []
+
+    def read_until_done() -> bool:
+        seen.append(read_activity(node.spool))
+        return done(seen[-1])
+
+    node.wait_until(read_until_done)
+    return seen[-1]
+
+
+def failed(activity: Activity, name: str) -> bool:
+    state = activity.destinations.get(name)
+    return state is not None and state.failed_at is not None
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +65,11 @@ def test_every_process_says_that_it_serves(node):
 def test_what_came_in_and_went_out_is_counted(node):
     activity = wait_for(
         node,
-        lambda it: it.value(DELIVERIES, "pacs", "sent") == 3 and it.value(OBJECTS_RECORDED) == 3,
+        lambda it: (
+            it.value(DELIVERIES, "pacs", "sent") == 3
+            and it.value(OBJECTS_RECORDED) == 3
+            and failed(it, "away")
+        ),
     )
     assert activity.value(OBJECTS_RECEIVED) == 3
     assert activity.value(BYTES_RECEIVED) > 0
@@ -67,7 +82,7 @@ def test_what_came_in_and_went_out_is_counted(node):
 
 
 def test_a_destination_that_is_away_is_told_from_one_that_answers(node):
-    activity = wait_for(node, lambda it: it.destinations["away"].failed_at is not None)
+    activity = wait_for(node, lambda it: failed(it, "away") and it.value(OBJECTS_RECORDED) == 3)
     pacs, away = activity.destinations["pacs"], activity.destinations["away"]
     assert (pacs.reachable, pacs.waiting, pacs.failure) == (True, 0, "")
     assert away.reachable is False
@@ -97,11 +112,8 @@ def test_associations_are_told_while_they_are_open(node):
 
 
 def test_counters_go_on_when_a_process_is_killed_and_started_again(node):
-    before = read_activity(node.spool)
-    wait_for(node, lambda it: it.value(OBJECTS_RECEIVED) == 3)
-    [receiver] = node.workers("receiver")
-    os.kill(receiver, signal.SIGKILL)
-    node.wait_until(lambda: node.workers("receiver") not in ([], [receiver]))
+    before = wait_for(node, lambda it: it.value(OBJECTS_RECEIVED) == 3)
+    node.kill_worker("receiver")
     send(node.port, [ct_object(7)])
     activity = wait_for(node, lambda it: it.value(OBJECTS_RECEIVED) == 4)
     assert activity.value(ASSOCIATIONS_ACCEPTED) > before.value(ASSOCIATIONS_ACCEPTED)

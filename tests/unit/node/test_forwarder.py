@@ -17,7 +17,8 @@ from atlas_node.node.receiver import ReceiverPart
 from atlas_node.query import AttributeIndex, Level
 from atlas_node.route.indexing import indexed_keys
 from atlas_node.spool import Doorbell, Occupancy, read_queue
-from tests.fault.pacs import Pacs, ct_object, free_port, send
+from tests.fault.pacs import Pacs, ct_object, send
+from tests.ports import free_port
 
 
 def configuration(folder, pacs_port=None, **sections):

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from tests.fault.nodes import ATLAS_NODE, NodeProcess
-from tests.fault.pacs import Pacs, ct_object, free_port, send
+from tests.fault.pacs import Pacs, ct_object, send
+from tests.ports import free_port
 
 WORKERS_ONE = {"workers": 1}
 
@@ -73,10 +74,9 @@ def test_sighup_reads_the_routes_again_and_a_bad_file_changes_nothing(tmp_path):
 @pytest.mark.parametrize("kind", ["receiver", "forwarder"])
 def test_a_process_that_keeps_ending_is_started_later_each_time(tmp_path, kind):
     with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
-        for again in (1, 2):
-            os.kill(node.workers(kind)[0], signal.SIGKILL)
-            node.wait_until(lambda again=again: node.said().count("killed by SIGKILL") == again)
-            node.wait_until(lambda: len(node.workers(kind)) == 1)
+        for _ in range(2):
+            node.kill_worker(kind)
+        assert node.said().count("killed by SIGKILL") == 2
         assert f"{kind}-0 ended (killed by SIGKILL); it is started again in 0.5 s" in node.said()
         assert "started again in 1 s" in node.said()
 

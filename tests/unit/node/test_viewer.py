@@ -10,32 +10,32 @@ from atlas_node.model import Envelope
 from atlas_node.node.viewer import viewer_means
 from atlas_node.spool import Entry
 from tests.peers import environment, program
+from tests.ports import free_port
 
 
 @pytest.fixture
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+def port():
+    return free_port()
 
 
 @pytest.fixture
-def config(tmp_path, free_port):
+def config(tmp_path, port):
     path = tmp_path / "config.yaml"
     path.write_text(
-        f"destinations: [{{name: pacs, ae_title: PACS, host: 127.0.0.1, port: {free_port}}}]\n"
+        f"destinations: [{{name: pacs, ae_title: PACS, host: 127.0.0.1, port: {port}}}]\n"
         "routes: [{match: {calling_ae: MR1}, to: [pacs]}]\n"
     )
     return load_config(path, {})
 
 
-def test_it_asks_a_peer(config, free_port, tmp_path):
-    arguments = [program("storescp"), "-aet", "PACS", "-od", tmp_path, str(free_port)]
+def test_it_asks_a_peer(config, port, tmp_path):
+    arguments = [program("storescp"), "-aet", "PACS", "-od", tmp_path, str(port)]
     with subprocess.Popen(arguments, env=environment()) as pacs:
         try:
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
                 with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", free_port)) == 0:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 time.sleep(0.05)
             viewer_means(config).echo(config.destinations[0])

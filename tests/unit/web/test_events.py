@@ -1,5 +1,4 @@
 import asyncio
-import socket
 import time
 import urllib.request
 from contextlib import aclosing
@@ -8,6 +7,7 @@ from atlas_node.errors import LogError
 from atlas_node.log import LogStore
 from atlas_node.web import WebServer, events
 from atlas_node.web.events import LogEvents
+from tests.ports import free_port
 
 READY = 5.0
 
@@ -108,9 +108,7 @@ def test_too_many_streams_are_refused(store, browse, monkeypatch):
 
 
 def test_open_streams_do_not_hold_up_the_end_of_the_server(make_config, store):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    server = WebServer(make_config(web=f"{{port: {port}}}"), store)
+    server = WebServer(make_config(web=f"{{port: {free_port()}}}"), store)
     server.start()
     with urllib.request.urlopen(f"{server.url}events", timeout=READY) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")

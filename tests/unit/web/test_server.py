@@ -13,12 +13,12 @@ from atlas_node.errors import AtlasError
 from atlas_node.log import LogStore
 from atlas_node.web import WebServer
 from tests.certificates import certificate
+from tests.ports import free_port
 
 
 @pytest.fixture
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+def port():
+    return free_port()
 
 
 def get(url):
@@ -26,8 +26,8 @@ def get(url):
         return answer.read().decode()
 
 
-def test_it_serves_in_a_thread_until_it_is_stopped(store, make_config, free_port):
-    server = WebServer(make_config(web=f"{{port: {free_port}}}"), store)
+def test_it_serves_in_a_thread_until_it_is_stopped(store, make_config, port):
+    server = WebServer(make_config(web=f"{{port: {port}}}"), store)
     server.start()
     try:
         assert "PAT-007" in get(server.url)
@@ -53,8 +53,8 @@ def test_a_port_in_use_is_one_line(store, make_config):
     server.stop()
 
 
-def test_values_do_not_reach_the_process_log(store, make_config, free_port, caplog, capfd):
-    server = WebServer(make_config(web=f"{{port: {free_port}}}"), store)
+def test_values_do_not_reach_the_process_log(store, make_config, port, caplog, capfd):
+    server = WebServer(make_config(web=f"{{port: {port}}}"), store)
     server.start()
     try:
         get(f"{server.url}?patient_id=PAT-007")
@@ -66,8 +66,8 @@ def test_values_do_not_reach_the_process_log(store, make_config, free_port, capl
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_viewer_alone_ends_with_a_signal(make_config, tmp_path, free_port, number):
-    settings = make_config(web=f"{{port: {free_port}}}")
+def test_the_viewer_alone_ends_with_a_signal(make_config, tmp_path, port, number):
+    settings = make_config(web=f"{{port: {port}}}")
     LogStore.open(settings.log.url).close()
     command = "import sys, typer; from atlas_node.cli.web import web; typer.run(web)"
     viewer = subprocess.Popen(
@@ -78,8 +78,8 @@ def test_the_viewer_alone_ends_with_a_signal(make_config, tmp_path, free_port, n
         cwd=os.fspath(tmp_path),
     )
     try:
-        assert f"http://127.0.0.1:{free_port}/" in viewer.stdout.readline()
-        assert get(f"http://127.0.0.1:{free_port}/healthz")
+        assert f"http://127.0.0.1:{port}/" in viewer.stdout.readline()
+        assert get(f"http://127.0.0.1:{port}/healthz")
         viewer.send_signal(number)
         rest, _ = viewer.communicate(timeout=20)
     finally:
@@ -97,14 +97,14 @@ def test_no_viewer_is_open_to_the_network(store, config):
         server.start()
 
 
-def test_over_https_it_serves_and_keeps_its_cookies_there(store, make_config, free_port, tmp_path):
+def test_over_https_it_serves_and_keeps_its_cookies_there(store, make_config, port, tmp_path):
     paths = certificate(tmp_path, "viewer")
     tls = f"tls: {{certificate: {paths[0]}, key: {paths[1]}}}"
     users = "auth: {user: anna, password: sesame}"
-    server = WebServer(make_config(web=f"{{port: {free_port}, {tls}, {users}}}"), store)
+    server = WebServer(make_config(web=f"{{port: {port}, {tls}, {users}}}"), store)
     server.start()
     try:
-        assert server.url == f"https://127.0.0.1:{free_port}/"
+        assert server.url == f"https://127.0.0.1:{port}/"
         trusted = ssl.create_default_context(cafile=paths[0])
         form = urllib.request.Request(f"{server.url}login", b"name=anna&password=sesame")
         opener = urllib.request.build_opener(
@@ -114,7 +114,7 @@ def test_over_https_it_serves_and_keeps_its_cookies_there(store, make_config, fr
             opener.open(form, timeout=10)
         with answer.value:
             cookie = answer.value.headers["Set-Cookie"]
-        assert cookie.startswith(f"__Host-atlas_{free_port}=")
+        assert cookie.startswith(f"__Host-atlas_{port}=")
         assert "; Secure" in cookie
     finally:
         server.stop()

@@ -14,7 +14,7 @@ from atlas_node.config import Config
 from atlas_node.dimse import AccessList, StorageScp, listen
 from atlas_node.dimse.relay.service import QueryRelay
 from atlas_node.query import AttributeIndex, IndexedKey, PrivateAttributes, PrivateSearch
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.unit.dimse.conftest import Received
 
 

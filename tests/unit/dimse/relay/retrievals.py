@@ -21,7 +21,8 @@ from pynetdicom.sop_class import (
 from atlas_node.config import NodeSettings, Timeouts, Tls, Upstream
 from atlas_node.dimse import settings
 from atlas_node.dimse.peer import Caller, Peer
-from tests.fault.pacs import ct_object, free_port
+from tests.fault.pacs import ct_object
+from tests.ports import free_port
 
 settings.apply()
 

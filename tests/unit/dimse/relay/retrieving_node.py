@@ -36,7 +36,7 @@ from atlas_node.dimse.transport.command_set import C_GET_RQ
 from atlas_node.dimse.transport.served_request import CallerGoneError, ServedRequest
 from atlas_node.dimse.transport.server import SharedSocketServer
 from atlas_node.model import Policy
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.spools import FedSpool
 from tests.unit.dimse.relay.retrievals import PATIENCE, SYNTAXES
 

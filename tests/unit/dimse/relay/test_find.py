@@ -17,7 +17,7 @@ from pydicom.tag import Tag
 from atlas_node.dimse.transport.served_request import ServedRequest
 from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level
 from tests.fault.destination import Misdeed
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.scanner import EXPLICIT, IMPLICIT
 from tests.unit.dimse.relay.queries import (
     B_VALUE,

@@ -18,7 +18,7 @@ from pydicom.uid import (
 
 from atlas_node.config import Limits, Timeouts, Tls, Upstream
 from tests.certificates import certificate
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.unit.dimse.relay.retrievals import (
     STUDY,
     ScriptedArchive,

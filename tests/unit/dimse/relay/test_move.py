@@ -23,7 +23,8 @@ from pynetdicom.sop_class import (
 from atlas_node.config import Destination, MoveDestination, QuerySettings
 from atlas_node.dimse.relay.move import Target, find_target
 from atlas_node.model import Policy
-from tests.fault.pacs import Pacs, free_port
+from tests.fault.pacs import Pacs
+from tests.ports import free_port
 from tests.unit.dimse.relay.retrievals import (
     ScriptedArchive,
     Workstation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.scanner import CT_IMAGE_STORAGE, EXPLICIT, IMPLICIT, VERIFICATION
 from tests.unit.dimse.relay.queries import (
     NOT_SUPPORTED,

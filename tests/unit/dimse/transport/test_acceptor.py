@@ -24,7 +24,7 @@ from atlas_node.dimse.settings import application_entity
 from atlas_node.dimse.status import Answer
 from atlas_node.dimse.transport.acceptor import AcceptedAssociation
 from atlas_node.dimse.transport.server import SharedSocketServer
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.scanner import (
     ABORT,
     EXPLICIT,

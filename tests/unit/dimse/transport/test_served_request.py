@@ -28,7 +28,7 @@ from atlas_node.dimse.transport.command_set import (
 )
 from atlas_node.dimse.transport.served_request import CallerGoneError, ServedRequest
 from atlas_node.dimse.transport.server import SharedSocketServer
-from tests.fault.pacs import free_port
+from tests.ports import free_port
 from tests.scanner import (
     ABORT,
     EXPLICIT,
