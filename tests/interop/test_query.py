@@ -44,6 +44,7 @@ CALLERS = dict.fromkeys(("ATLAS", "WORKSTATION", "FINDSCU", "GDCMSCU"), ("127.0.
 B_VALUES = (0, 50, 1000)
 EARLIER = 2000
 MANY = 300
+TRIES = 10
 MOSAIC = 0x0019100A
 INDEX = [{"creator": MR_HEADER, "group": "0019", "element": "xx0c", "level": "image"}]
 
@@ -374,9 +375,14 @@ def test_findscu_cancels(tmp_path):
             tmp_path / "node", {}, upstreams=upstreams, query={"routes": routes}
         ) as node:
             for archive in one, two:
-                said = cancelled_findscu(node.port, f"AT_{archive.ae_title}")
+                # A cancel that comes after the last response has no effect, and the
+                # sockets alone may hold all of them while findscu prints the first.
+                for _ in range(TRIES):
+                    said = cancelled_findscu(node.port, f"AT_{archive.ae_title}")
+                    if "0xfe00" in said:
+                        break
                 assert "0xfe00" in said, said[-2000:]
-                assert 3 <= said.count("0xff00") < MANY
+                assert 3 <= said.count("0xff00") <= MANY
 
 
 def cancelled_findscu(port: int, calling: str) -> str:
