@@ -2,6 +2,15 @@
 
 from atlas_node.annotate.engine import Annotation, Annotator
 from atlas_node.annotate.facts import Fact, record_of, value_of
-from atlas_node.annotate.identity import LAST_GROUP, identify
+from atlas_node.annotate.identity import LAST_GROUP, identify, identify_beginning
 
-__all__ = ["LAST_GROUP", "Annotation", "Annotator", "Fact", "identify", "record_of", "value_of"]
+__all__ = [
+    "LAST_GROUP",
+    "Annotation",
+    "Annotator",
+    "Fact",
+    "identify",
+    "identify_beginning",
+    "record_of",
+    "value_of",
+]

@@ -15,7 +15,7 @@ from atlas_node.annotate.charset import DEFAULT_REPERTOIRE, Encodings, decode_te
 from atlas_node.encoding.deflate import beginning_inflated
 from atlas_node.encoding.header import BIG_ENDIAN, ITEM_TAG, LITTLE_ENDIAN, ByteOrder
 from atlas_node.encoding.implicit import explicit_inside
-from atlas_node.encoding.transfer_syntax import transfer_syntax
+from atlas_node.encoding.transfer_syntax import TransferSyntax, transfer_syntax
 from atlas_node.encoding.vr import LONG_FORM, MAX_LENGTH, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.model import Identity
 
@@ -110,25 +110,58 @@ def identify(data: Buffer, transfer_syntax_uid: str, last_group: int = LAST_GROU
     syntax = transfer_syntax(transfer_syntax_uid)
     if syntax.deflated:
         view = memoryview(beginning_inflated(view, _MAX_INFLATED))
-    order = BIG_ENDIAN if syntax.big_endian else LITTLE_ENDIAN
-    noted, creators = _read(view, order, syntax.implicit, last_group)
+    found = _read(view, len(view), syntax, last_group)
+    return Identity() if found is None else _identity(*found)
+
+
+def identify_beginning(
+    beginning: Buffer, size: int, transfer_syntax_uid: str, last_group: int = LAST_GROUP
+) -> Identity | None:
+    """Return what `identify` finds in a whole object, or None: its beginning does not tell.
+
+    Parameters
+    ----------
+    beginning : bytes, bytearray or memoryview
+        The first bytes of the data set.
+    size : int
+        Bytes of the whole data set.
+    transfer_syntax_uid : str
+    last_group : int
+    """
+    if len(beginning) == size:
+        return identify(beginning, transfer_syntax_uid, last_group)
+    syntax = transfer_syntax(transfer_syntax_uid)
+    found = None if syntax.deflated else _read(memoryview(beginning), size, syntax, last_group)
+    return None if found is None else _identity(*found)
+
+
+def _identity(noted: dict[int, bytes], creators: dict[int, bytes]) -> Identity:
     declared = noted.get(SPECIFIC_CHARACTER_SET)
     encodings = DEFAULT_REPERTOIRE if declared is None else encodings_of(declared)
     return identity_of(noted, encodings, map(creator_text, creators.values()))
 
 
-def _read(
-    view: memoryview, order: ByteOrder, implicit: bool, last_group: int
-) -> tuple[dict[int, bytes], dict[int, bytes]]:
-    """Return the values of `_WANTED` by tag, and those of private creators likewise."""
+def _read(  # noqa: PLR0912 - one loop, as in `explicit`
+    view: memoryview, size: int, syntax: TransferSyntax, last_group: int
+) -> tuple[dict[int, bytes], dict[int, bytes]] | None:
+    """Return the values of `_WANTED` by tag, and those of private creators likewise.
+
+    None: of the `size` bytes of the data set `view` has too few to tell. It never is for all.
+    """
     noted: dict[int, bytes] = {}
     creators: dict[int, bytes] = {}
+    order = BIG_ENDIAN if syntax.big_endian else LITTLE_ENDIAN
+    implicit = syntax.implicit
     headers = iter(range(_MAX_HEADERS))
-    unpack = _HEADERS[order is BIG_ENDIAN].unpack_from
+    unpack = _HEADERS[syntax.big_endian].unpack_from
     position, end = 0, len(view)
-    last, last_long = end - 8, end - 12
+    cut = end < size
+    last_long = end - 12
+    last = last_long if cut else end - 8
     for _ in headers:
         if position > last:
+            if cut and position <= size - 8:
+                return None
             break
         if implicit:
             group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)
@@ -151,12 +184,16 @@ def _read(
             position = _behind(view, order, vr == b"UN", start, headers)
             continue
         position = start + length
+        if position > end:
+            if cut and (position <= size - 8 or group & 1 or group <= _LAST_WANTED):
+                return None
+            break
         if group & 1:
-            if 0x0010 <= element <= 0x00FF and length <= MAX_CREATOR_LENGTH and position <= end:
+            if 0x0010 <= element <= 0x00FF and length <= MAX_CREATOR_LENGTH:
                 creator = view[start:position].tobytes().strip(b"\0 ")
                 if creator:
                     creators[group << 16 | element] = creator
-        elif group <= _LAST_WANTED and position <= end:
+        elif group <= _LAST_WANTED:
             tag = group << 16 | element
             if tag in _WANTED:
                 stop = min(position, start + MAX_IDENTITY_LENGTH)

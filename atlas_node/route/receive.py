@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from atlas_node.annotate import identify
+from atlas_node.annotate import identify, identify_beginning
 from atlas_node.model import Envelope, Identity
 from atlas_node.route.match import NO_ROUTE, Router
 from atlas_node.spool import Arrival, Intake, Recipient
@@ -18,6 +18,11 @@ from atlas_node.spool import Arrival, Intake, Recipient
 _logger = logging.getLogger(__name__)
 
 _NOT_ASKED: Final = Identity()
+
+
+_BEGINNING: Final = 1 << 16
+"""Bytes of an object that are read first. Few objects have more before their pixel data; to map
+the file of each would cost more than to read these headers."""
 
 
 def find_recipients(
@@ -65,7 +70,8 @@ class Receiver:
             When the spool cannot be written.
         """
         envelope = arrival.envelope
-        recipients = find_recipients(self._router(), envelope, arrival.data)
+        router = self._router()
+        recipients = router.recipients(envelope, _identify(arrival, router.last_group))
         object_id = arrival.commit(recipients)
         if any(recipient.destination == NO_ROUTE for recipient in recipients):
             _logger.warning(
@@ -73,3 +79,13 @@ class Receiver:
                 object_id, envelope.sop_class_uid, envelope.calling_ae,
             )  # fmt: skip
         return object_id
+
+
+def _identify(arrival: Arrival, last_group: int | None) -> Identity:
+    """Return what an object says of itself, as far as any route asks."""
+    if last_group is None:
+        return _NOT_ASKED
+    syntax = arrival.envelope.transfer_syntax_uid
+    beginning = arrival.beginning(_BEGINNING)
+    identity = identify_beginning(beginning, arrival.size, syntax, last_group)
+    return identify(arrival.data(), syntax, last_group) if identity is None else identity

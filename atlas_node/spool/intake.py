@@ -235,6 +235,20 @@ class Arrival:
         """
         self._grow(count)
 
+    def beginning(self, length: int) -> bytes:
+        """Return the first bytes of the data set, at most `length` of what was written so far.
+
+        Raises
+        ------
+        SpoolError
+            When they cannot be read.
+        """
+        file = self.fileno()
+        try:
+            return os.pread(file, min(length, self.size), self._offset)
+        except OSError as error:
+            raise self._intake._unusable(error) from error
+
     def data(self) -> memoryview:
         """Map what was written so far.
 

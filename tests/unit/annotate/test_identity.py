@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_node.annotate import Annotator, identify
+from atlas_node.annotate import LAST_GROUP, Annotator, identify, identify_beginning
 from atlas_node.encoding.deflate import deflated
 from atlas_node.encoding.transfer_syntax import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -101,6 +101,39 @@ def test_it_is_what_annotation_reads(annotator: Annotator) -> None:
             compared += 1
             assert identify(data, syntax) == annotation.identity, (number, data.hex())
     assert compared > 300
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_the_beginning_tells_the_same_or_nothing(syntax: str) -> None:
+    random = Random(12)
+    order = ">" if syntax == EXPLICIT_VR_BIG_ENDIAN else "<"
+    told = 0
+    for _ in range(60):
+        built = Builder(random.randbytes(random.choice((30, 100, 300))))
+        data = built.data_set(syntax == IMPLICIT_VR_LITTLE_ENDIAN, order)
+        for last_group in (0x0008, LAST_GROUP):
+            whole = identify(data, syntax, last_group)
+            for length in range(len(data) + 1):
+                beginning = identify_beginning(data[:length], len(data), syntax, last_group)
+                assert beginning in (None, whole), (length, data.hex())
+                told += beginning is not None and length < len(data)
+    assert told > 100
+
+
+def test_pixel_data_need_not_be_read() -> None:
+    stream = MODALITY + creator(0x00090010, "FIRST") + element(0x7FE00010, "OW", bytes(5000))
+    headers = len(stream) - 5000
+    asked = stream[:headers], len(stream), EXPLICIT_VR_LITTLE_ENDIAN
+    assert identify_beginning(*asked) == identify(stream, EXPLICIT_VR_LITTLE_ENDIAN)
+    assert identify_beginning(asked[0], len(stream) + 100, EXPLICIT_VR_LITTLE_ENDIAN) is None
+    assert identify_beginning(stream[: headers - 1], *asked[1:]) is None
+
+
+def test_the_beginning_of_a_deflated_object_tells_nothing() -> None:
+    data = deflated([MODALITY + PIXELS])
+    syntax = DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+    assert identify_beginning(data[:-1], len(data), syntax) is None
+    assert identify_beginning(data, len(data), syntax) == identify(data, syntax)
 
 
 @given(data=st.binary(max_size=60), tail=st.sampled_from([b"", SEQUENCE_END, PIXELS]))
