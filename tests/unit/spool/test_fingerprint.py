@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 from atlas_node.spool import fingerprint
 
 LONG = bytes(range(256)) * 80  # five rows
+OF_LONG = 135_876_910_336_354_477
+OF_MANY = 7_462_450_068_872_370_613  # more rows than are read at once
 
 
 @given(st.binary(max_size=64))
@@ -26,3 +28,8 @@ def test_the_same_blocks_in_another_order_are_another(order):
     blocks = [bytes([number]) * 4096 for number in range(5)]
     moved = b"".join(blocks[it] for it in order)
     assert (fingerprint(moved) == fingerprint(b"".join(blocks))) is (list(order) == list(range(5)))
+
+
+def test_it_is_the_number_that_earlier_logs_hold():
+    assert fingerprint(LONG) == OF_LONG
+    assert fingerprint(LONG * 205 + b"tail") == OF_MANY
