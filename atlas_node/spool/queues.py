@@ -1,8 +1,8 @@
 """In which order the objects in a spool are delivered to one destination.
 
-`Spool` keeps one `DeliveryQueue` for each destination. Objects that are due come in the order in
-which they arrived, so that the order within a series is kept; one that failed waits for its time,
-and one that is held waits for the object before it.
+`UnfinishedObjects` keeps one `DeliveryQueue` for each destination. Objects that are due come in the
+order in which they arrived, so that the order within a series is kept; one that failed waits for
+its time, and one that is held waits for the object before it.
 """
 
 from __future__ import annotations

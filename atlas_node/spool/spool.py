@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from atlas_node.config import SpoolSettings
@@ -21,31 +21,22 @@ from atlas_node.model import DeliveryRecord, DeliveryStatus
 from atlas_node.spool.annotations import HeldAnnotations
 from atlas_node.spool.arrivals import Arrivals
 from atlas_node.spool.doorbell import Doorbell
-from atlas_node.spool.entry import Entry, QueuedObject, Recipient, initial_deliveries
+from atlas_node.spool.entry import Entry, QueuedObject, Recipient
 from atlas_node.spool.finished import FinishedObjects
 from atlas_node.spool.handout import Change, Delivery
 from atlas_node.spool.journal import DAMAGED, delivery_line, given_up, recipients_line
 from atlas_node.spool.lock import FORWARDER_LOCK
 from atlas_node.spool.occupancy import Occupancy
 from atlas_node.spool.partition import Partition
-from atlas_node.spool.queues import DeliveryQueue
 from atlas_node.spool.reserve import give_up_when_full
-from atlas_node.spool.standing import Standing, StandingCounts
+from atlas_node.spool.standing import Standing
+from atlas_node.spool.unfinished import UnfinishedObjects
 from atlas_node.spool.unrecorded import Unrecorded
 from atlas_node.spool.waiting import waits_for
 
 _PATIENCE: Final = 10.0
-_SYNTAXES_AHEAD: Final = 256
-_LATELY: Final = 1.0
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Kept:
-    entry: Entry
-    deliveries: dict[str, DeliveryRecord]
-    recorded: bool = field(default=False)
 
 
 class Spool:
@@ -84,12 +75,9 @@ class Spool:
         self._files = Partition(settings.path / str(partition), FORWARDER_LOCK, _PATIENCE)
         self._finished = FinishedObjects(settings, partition, self._files, occupancy)
         self._lock = threading.Lock()
-        self._kept: dict[str, _Kept] = {}
+        self._unfinished = UnfinishedObjects(self._lock)
         self._leaving: set[str] = set()
-        self._queues: dict[str, DeliveryQueue] = {}
-        self._taken: set[tuple[str, str]] = set()
         self._unrecorded = Unrecorded(self._lock)
-        self._standing = StandingCounts()
         self._annotations = HeldAnnotations()
         self._arrivals = Arrivals(doorbell, occupancy, partition, self._files)
         finished = []
@@ -104,8 +92,8 @@ class Spool:
         self._uncounted = set(self._files.unreadable)
         # Data whose journal is gone: the forwarder before this one was ended while it removed it.
         self._files.remove_torn()
-        size = sum(kept.entry.size for kept in self._kept.values())
-        occupancy.begin_forwarding(partition, accepted, len(self._kept), size)
+        size = self._unfinished.size()
+        occupancy.begin_forwarding(partition, accepted, len(self._unfinished), size)
         for queued in finished:
             self._finished.add(queued.entry, queued.finished_at or 0.0)
 
@@ -115,7 +103,7 @@ class Spool:
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._kept)
+            return len(self._unfinished)
 
     # Arriving
 
@@ -125,7 +113,7 @@ class Spool:
         One thread of the forwarder calls this without end; it also removes finished objects
         whose time is over.
         """
-        new = self._arrivals.wait(timeout, self._kept)
+        new = self._arrivals.wait(timeout, self._unfinished)
         if new:
             with self._lock:
                 for queued in new:
@@ -139,7 +127,7 @@ class Spool:
 
     def _is_new(self, object_id: str) -> bool:
         """Whether an object whose journal was read is to be kept, not kept or even gone by now."""
-        if object_id in self._kept or object_id in self._leaving:
+        if object_id in self._unfinished or object_id in self._leaving:
             return False
         # In this order: what is no longer leaving is finished, stuck or without a journal.
         return not self._finished.has(object_id) and self._files.has_journal(object_id)
@@ -173,13 +161,12 @@ class Spool:
         """
         give_up = time.monotonic() + timeout
         with self._lock:
-            queue = self._queue(destination)
+            queue = self._unfinished.queue(destination)
             # Asked under the lock that `wake` takes, so that no stop is slept over.
             while not stopping():
-                object_id = queue.pop(self._clock(), last)
-                if object_id is not None:
-                    self._taken.add((object_id, destination))
-                    return self._delivery(object_id, destination)
+                delivery = self._unfinished.take(destination, self._clock(), last)
+                if delivery is not None:
+                    return delivery
                 wait = give_up - time.monotonic()
                 if wait <= 0:
                     break
@@ -188,11 +175,6 @@ class Spool:
                     wait = min(wait, max(0.0, next_at - self._clock()))
                 queue.changed.wait(wait)
         return None
-
-    def _delivery(self, object_id: str, destination: str) -> Delivery:
-        kept = self._kept[object_id]
-        recipient = next(it for it in kept.entry.recipients if it.destination == destination)
-        return Delivery(kept.entry, recipient, kept.deliveries[destination])
 
     def settle(
         self,
@@ -216,22 +198,17 @@ class Spool:
             What was sent, for the recorder, so that it need not be made again.
         """
         object_id, destination = delivery.entry.object_id, record.destination
-        try:
-            self._files.append(object_id, delivery_line(record))
-        except SpoolError as error:
-            # What is on the disk is older: after a crash it would be sent once more, not lost.
-            _logger.error("%s", error)
+        self._write(object_id, record)
         with self._lock:
-            kept = self._kept[object_id]
-            self._taken.discard((object_id, destination))
-            self._change_delivery(kept, record)
-            queue = self._queue(destination)
+            self._unfinished.put_back(object_id, record)
+            queue = self._unfinished.queue(destination)
             if record.status is DeliveryStatus.SENT:
                 queue.sent_at = time.monotonic()
             if record.final:
                 self._release(object_id, destination)
             else:
                 queue.push(object_id, None if hold_place else record.next_try_at)
+            kept = self._unfinished[object_id]
             if annotation is not None and not kept.recorded:
                 self._annotations.hold(kept.entry, annotation)
             self._tell_recorder(object_id)
@@ -252,17 +229,13 @@ class Spool:
             return False
         if record.status is DeliveryStatus.PENDING and record.detail != waits_for(behind):
             record = replace(record, at=self._clock(), detail=waits_for(behind))
-            try:
-                self._files.append(object_id, delivery_line(record))
-            except SpoolError as error:
-                _logger.error("%s", error)
+            self._write(object_id, record)
         with self._lock:
             # A person may have dropped the other one meanwhile.
             if not self._comes_before(behind, record.destination):
                 return False
-            self._taken.discard((object_id, record.destination))
-            self._change_delivery(self._kept[object_id], record)
-            self._queue(record.destination).hold(object_id, behind)
+            self._unfinished.put_back(object_id, record)
+            self._unfinished.queue(record.destination).hold(object_id, behind)
             return True
 
     def let_pass(self, destination: str, object_ids: Collection[str]) -> None:
@@ -272,22 +245,25 @@ class Spool:
                 self._release(object_id, destination)
 
     def _release(self, behind: str, destination: str) -> None:
-        for object_id in self._queue(destination).release(behind):
-            kept = self._kept[object_id]
-            record = kept.deliveries[destination]
-            if record.status is not DeliveryStatus.PENDING:
-                continue
-            record = replace(record, at=self._clock(), detail="")
-            self._change_delivery(kept, record)
-            try:
-                self._files.append(object_id, delivery_line(record))
-            except SpoolError as error:
-                _logger.error("%s", error)
+        for object_id in self._unfinished.queue(destination).release(behind):
+            record = self._unfinished[object_id].deliveries[destination]
+            if record.status is DeliveryStatus.PENDING:
+                record = replace(record, at=self._clock(), detail="")
+                self._unfinished.change(object_id, record)
+                self._write(object_id, record)
 
     def _comes_before(self, object_id: str, destination: str) -> bool:
         """Whether there is a delivery that another one can be held back behind."""
-        kept = self._kept.get(object_id)
+        kept = self._unfinished.get(object_id)
         return kept is not None and not kept.deliveries[destination].final
+
+    def _write(self, object_id: str, record: DeliveryRecord) -> None:
+        """Put a delivery into the journal, if the disk takes it."""
+        try:
+            self._files.append(object_id, delivery_line(record))
+        except SpoolError as error:
+            # What is on the disk is older: after a crash it would be sent once more, not lost.
+            _logger.error("%s", error)
 
     def read(self, entry: Entry) -> memoryview:
         """Return the received data set of an object, mapped from its file.
@@ -306,31 +282,22 @@ class Spool:
     def syntaxes_ahead(self, destination: str) -> list[tuple[str, str]]:
         """Return the SOP classes and transfer syntaxes of what comes next for a destination."""
         with self._lock:
-            ahead = self._queue(destination).peek(_SYNTAXES_AHEAD)
-            envelopes = [self._kept[object_id].entry.envelope for object_id in ahead]
-        return list(dict.fromkeys((it.sop_class_uid, it.transfer_syntax_uid) for it in envelopes))
+            return self._unfinished.syntaxes_ahead(destination)
 
     def due(self, destination: str) -> bool:
         """Whether a delivery to a destination is due now."""
         with self._lock:
-            return self._queue(destination).is_due(self._clock())
+            return self._unfinished.queue(destination).is_due(self._clock())
 
     def waiting(self) -> dict[str, int]:
         """Return the number of deliveries not final, by destination, where there are any."""
         with self._lock:
-            return {name: len(queue) for name, queue in self._queues.items() if len(queue)}
+            return {name: len(queue) for name, queue in self._unfinished.queues() if len(queue)}
 
     def standing(self) -> dict[str, Standing]:
         """Return how the deliveries stand, by destination."""
         with self._lock:
-            return {name: self._standing_of(name) for name in self._standing.destinations()}
-
-    def _standing_of(self, destination: str) -> Standing:
-        queue = self._queue(destination)
-        in_hand = [object_id for object_id, name in self._taken if name == destination]
-        oldest = min(filter(None, (*in_hand, queue.oldest())), default=None)
-        oldest_at = self._kept[oldest].entry.envelope.received_at if oldest else None
-        return self._standing.of(destination, len(in_hand), oldest_at, queue.next_at())
+            return self._unfinished.standing()
 
     def log_lag(self) -> tuple[int, float]:
         """Return how many objects the log is to be told of, and since when, in seconds."""
@@ -341,7 +308,7 @@ class Spool:
         """Have every waiting thread look whether it is to stop."""
         with self._lock:
             self._unrecorded.changed.notify_all()
-            for queue in self._queues.values():
+            for _, queue in self._unfinished.queues():
                 queue.changed.notify_all()
 
     # Orders
@@ -388,7 +355,7 @@ class Spool:
     def entry(self, object_id: str) -> Entry | None:
         """Return what is known of an object that is not finished."""
         with self._lock:
-            kept = self._kept.get(object_id)
+            kept = self._unfinished.get(object_id)
             return kept.entry if kept else None
 
     def add_recipients(self, object_id: str, recipients: Sequence[Recipient]) -> None:
@@ -400,34 +367,28 @@ class Spool:
             When the journal cannot be written.
         """
         with self._lock:
-            kept = self._kept[object_id]
-            known = {it.destination for it in kept.entry.recipients}
-            more = tuple(it for it in recipients if it.destination not in known)
+            known = self._unfinished[object_id].deliveries
+            more = [it for it in recipients if it.destination not in known]
             self._files.append(object_id, recipients_line(more))
-            kept.entry = replace(kept.entry, recipients=kept.entry.recipients + more)
-            added = initial_deliveries(replace(kept.entry, recipients=more))
-            kept.deliveries.update(added)
-            self._standing.add(*added.values())
-            for name in added:
-                self._queue(name).push(object_id)
+            self._unfinished.add_recipients(object_id, more)
             self._tell_recorder(object_id)
 
     def _order(self, object_id: str, destination: str, status: DeliveryStatus, why: str) -> str:
-        kept = self._kept.get(object_id)
+        kept = self._unfinished.get(object_id)
         if kept is None or destination not in kept.deliveries:
             return "it is not in the spool"
-        if (object_id, destination) in self._taken:
+        if self._unfinished.is_in_hand(object_id, destination):
             return "it is being sent at this moment"
-        recipient = next(it for it in kept.entry.recipients if it.destination == destination)
-        if recipient.refusal and status is DeliveryStatus.PENDING:
-            return recipient.refusal
+        refusal = kept.recipient(destination).refusal
+        if refusal and status is DeliveryStatus.PENDING:
+            return refusal
         record = kept.deliveries[destination]
         if record.settled and status is DeliveryStatus.DROPPED:
             return f"it is {record.status} already"
         record = DeliveryRecord(destination, status, at=self._clock(), detail=why)
         self._files.append(object_id, delivery_line(record))
-        self._change_delivery(kept, record)
-        queue = self._queue(destination)
+        self._unfinished.change(object_id, record)
+        queue = self._unfinished.queue(destination)
         if record.final:
             queue.remove(object_id)
             self._release(object_id, destination)
@@ -462,7 +423,7 @@ class Spool:
         """
         give_up = time.monotonic() + timeout
         with self._lock:
-            while not (found := self._unrecorded.ripe(limit, patience, self._moves)):
+            while not (found := self._unrecorded.ripe(limit, patience, self._unfinished.moves)):
                 wait = give_up - time.monotonic()
                 if wait <= 0 or stopping():
                     return []
@@ -471,18 +432,10 @@ class Spool:
             return [self._change(object_id) for object_id in found]
 
     def _change(self, object_id: str) -> Change:
-        kept = self._kept[object_id]
+        kept = self._unfinished[object_id]
         deliveries = tuple(kept.deliveries.values())
         annotation = self._annotations.of(object_id)
         return Change(kept.entry, deliveries, not kept.recorded, annotation)
-
-    def _moves(self, object_id: str) -> bool:
-        """Whether all that an object still waits for are destinations that take objects now."""
-        lately = time.monotonic() - _LATELY
-        return all(
-            it.final or self._queue(it.destination).sent_at > lately
-            for it in self._kept[object_id].deliveries.values()
-        )
 
     def recorded(self, changes: Sequence[Change]) -> None:
         """Note that the log has these; remove the objects that need nothing more."""
@@ -490,15 +443,14 @@ class Spool:
         with self._lock:
             for change in changes:
                 object_id = change.entry.object_id
-                kept = self._kept[object_id]
+                kept = self._unfinished[object_id]
                 kept.recorded = True
                 self._annotations.release(object_id)
                 if tuple(kept.deliveries.values()) != change.deliveries:
                     continue
                 self._unrecorded.remove(object_id)
                 if all(it.settled for it in change.deliveries):
-                    del self._kept[object_id]
-                    self._standing.remove(*change.deliveries)
+                    self._unfinished.remove(object_id)
                     self._leaving.add(object_id)
                     self._occupancy.removed(self._number, kept.entry.size)
                     done.append(kept.entry)
@@ -516,21 +468,10 @@ class Spool:
         give_up_when_full(self._files.folder.parent)
 
     def _tell_recorder(self, object_id: str) -> None:
-        deliveries = self._kept[object_id].deliveries.values()
+        deliveries = self._unfinished[object_id].deliveries.values()
         self._unrecorded.add(object_id, ready=all(it.final for it in deliveries))
 
     # Keeping
-
-    def _change_delivery(self, kept: _Kept, record: DeliveryRecord) -> None:
-        self._standing.remove(kept.deliveries[record.destination])
-        self._standing.add(record)
-        kept.deliveries[record.destination] = record
-
-    def _queue(self, destination: str) -> DeliveryQueue:
-        queue = self._queues.get(destination)
-        if queue is None:
-            queue = self._queues[destination] = DeliveryQueue(self._lock)
-        return queue
 
     def _restore(self, queued: QueuedObject, damage: str) -> None:
         deliveries = dict(queued.deliveries)
@@ -543,10 +484,5 @@ class Spool:
         self._keep(queued.entry, deliveries)
 
     def _keep(self, entry: Entry, deliveries: dict[str, DeliveryRecord]) -> None:
-        self._kept[entry.object_id] = _Kept(entry, deliveries)
-        self._standing.add(*deliveries.values())
+        self._unfinished.add(entry, deliveries)
         self._tell_recorder(entry.object_id)
-        for name, record in deliveries.items():
-            if not record.final:
-                # After a start everything is due at once, in the order of arrival.
-                self._queue(name).push(entry.object_id)

@@ -1,7 +1,7 @@
 """How the deliveries of a partition stand, counted by destination as they change.
 
-`Spool` keeps the numbers and tells them to whoever shows them; nothing looks through the objects
-for that.
+`UnfinishedObjects` keeps the numbers for whoever shows them; nothing looks through the objects for
+that.
 """
 
 from __future__ import annotations
