@@ -9,7 +9,6 @@ from atlas_node.config.loader import load_config
 from atlas_node.config.models import (
     AnnotateSettings,
     Asker,
-    Auth,
     CommitmentSettings,
     Config,
     Destination,
@@ -34,12 +33,9 @@ from atlas_node.config.models import (
     Timeouts,
     Tls,
     Upstream,
-    WebRole,
-    WebSettings,
-    WebToken,
-    WebUser,
 )
 from atlas_node.config.reference import Setting, settings_table
+from atlas_node.config.web import Auth, WebRole, WebSettings, WebToken, WebUser
 
 __all__ = [
     "LOG_ROUTE",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from atlas_node.config.location import Location, quoted
 
 if TYPE_CHECKING:
-    from atlas_node.config.models import Config, Destination, Tls, Upstream, WebSettings
+    from atlas_node.config.models import Config, Destination, Tls, Upstream
+    from atlas_node.config.web import WebSettings
 
 Contradiction = tuple[Location, str]
 

@@ -1,7 +1,8 @@
-"""The settings of the node as frozen models: the one place where a setting is named.
+"""The settings of the node as frozen models; those of the viewer are in `web`.
 
 Every field has its type, default and help; `load_config` fills them, docs/configuration.md is
-made from them. A `Config` that contradicts itself cannot be built, so no other part checks.
+made from them. The rule: a setting is named here and nowhere else, and a `Config` that contradicts
+itself cannot be built, so no other part checks.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from atlas_node.config.contradictions import contradictions
+from atlas_node.config.section import Section
 from atlas_node.config.types import (
     AETitle,
     ConfigPath,
@@ -25,34 +27,23 @@ from atlas_node.config.types import (
     Host,
     Name,
     Network,
-    Origin,
-    PasswordHash,
     Patterns,
     PduLength,
     Port,
     Seconds,
     Size,
     Switch,
-    TokenHash,
     TransferSyntaxes,
 )
+from atlas_node.config.web import WebSettings
 from atlas_node.model import Policy
 
 Service = Literal["echo", "store", "commit", "find", "get", "move"]
 QueryService = Literal["find", "get", "move"]
 QueryLevel = Literal["patient", "study", "series", "image", "worklist"]
-WebRole = Literal["viewer", "operator"]
 
 
-class Settings(BaseModel):
-    """Base of every section: frozen, no unknown keys, no values in the text of errors."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True
-    )
-
-
-class Tls(Settings):
+class Tls(Section):
     """DICOM over TLS (PS3.15 annex B)."""
 
     certificate: ConfigPath | None = Field(default=None, description="Own certificate chain, PEM.")
@@ -67,7 +58,7 @@ class Tls(Settings):
     )
 
 
-class Timeouts(Settings):
+class Timeouts(Section):
     """How long the node waits for a peer."""
 
     acse: Seconds = Field(
@@ -81,7 +72,7 @@ class Timeouts(Settings):
     )
 
 
-class NodeSettings(Settings):
+class NodeSettings(Section):
     """The DICOM listener."""
 
     ae_title: AETitle = Field(default="ATLAS", description="AE title of the node.")
@@ -104,7 +95,7 @@ class NodeSettings(Settings):
     tls: Tls | None = Field(default=None, description="Listen with TLS; none: plain TCP.")
 
 
-class ReportTo(Settings):
+class ReportTo(Section):
     """Where a peer takes storage commitment reports in associations that the node opens."""
 
     host: Host | None = Field(
@@ -114,7 +105,7 @@ class ReportTo(Settings):
     tls: Tls | None = Field(default=None, description="Connect with TLS; none: plain TCP.")
 
 
-class Peer(Settings):
+class Peer(Section):
     """An application entity that may call the node."""
 
     ae_title: AETitle = Field(description="Calling AE title.")
@@ -133,7 +124,7 @@ class Peer(Settings):
     )
 
 
-class Retry(Settings):
+class Retry(Section):
     """When a delivery that failed is tried again: the delay doubles up to its limit."""
 
     first_delay: Seconds = Field(
@@ -147,7 +138,7 @@ class Retry(Settings):
     )
 
 
-class Destination(Settings):
+class Destination(Section):
     """An application entity that objects are delivered to by C-STORE."""
 
     name: Name = Field(description='Name for routes, log and queue; not "log".')
@@ -179,7 +170,7 @@ class Destination(Settings):
     )
 
 
-class Upstream(Settings):
+class Upstream(Section):
     """A PACS that queries are passed on to."""
 
     name: Name = Field(description="Name for messages.")
@@ -189,7 +180,7 @@ class Upstream(Settings):
     tls: Tls | None = Field(default=None, description="Connect with TLS; none: plain TCP.")
 
 
-class Match(Settings):
+class Match(Section):
     """What an object must have for a route: one shell pattern of each list that is given."""
 
     calling_ae: Patterns = Field(default=(), description="AE title of the sender.")
@@ -202,7 +193,7 @@ class Match(Settings):
     manufacturer: Patterns = Field(default=(), description="Manufacturer (0008,0070).")
 
 
-class Route(Settings):
+class Route(Section):
     """Where objects go; an object takes every route that matches it."""
 
     match: Match = Field(default=Match(), description="Which objects; nothing given: every object.")
@@ -211,14 +202,14 @@ class Route(Settings):
     )
 
 
-class Asker(Settings):
+class Asker(Section):
     """Who asks: one shell pattern of each list that is given."""
 
     calling_ae: Patterns = Field(default=(), description="AE title of the caller.")
     called_ae: Patterns = Field(default=(), description="AE title that the caller called.")
 
 
-class QueryRoute(Settings):
+class QueryRoute(Section):
     """Which upstreams a caller's queries go to; the first route that matches counts."""
 
     match: Asker = Field(default=Asker(), description="Which callers; nothing given: all.")
@@ -234,7 +225,7 @@ class QueryRoute(Settings):
     )
 
 
-class IndexKey(Settings):
+class IndexKey(Section):
     """A private attribute whose values the node keeps, so that it can be searched."""
 
     creator: str = Field(min_length=1, max_length=64, description="Private creator.")
@@ -245,7 +236,7 @@ class IndexKey(Settings):
     )
 
 
-class MoveDestination(Settings):
+class MoveDestination(Section):
     """A destination of C-MOVE, by the name that callers use."""
 
     name: AETitle = Field(description="Move destination in the caller's request.")
@@ -262,7 +253,7 @@ class MoveDestination(Settings):
     )
 
 
-class QuerySettings(Settings):
+class QuerySettings(Section):
     """Queries and retrievals, passed on to upstreams."""
 
     routes: tuple[QueryRoute, ...] = Field(
@@ -289,7 +280,7 @@ class QuerySettings(Settings):
     )
 
 
-class DictionarySettings(Settings):
+class DictionarySettings(Section):
     """Dictionaries on top of the built-in one."""
 
     paths: tuple[ConfigPath, ...] = Field(
@@ -303,7 +294,7 @@ class DictionarySettings(Settings):
     )
 
 
-class AnnotateSettings(Settings):
+class AnnotateSettings(Section):
     """What annotation does."""
 
     policy: Policy = Field(
@@ -318,7 +309,7 @@ class AnnotateSettings(Settings):
     )
 
 
-class Limits(Settings):
+class Limits(Section):
     """When the spool refuses more objects, with status 0xA700."""
 
     max_bytes: Size = Field(default=50 * 2**30, description="Bytes of all objects in the spool.")
@@ -329,7 +320,7 @@ class Limits(Settings):
     max_objects: Count = Field(default=1_000_000, description="Objects in the spool.")
 
 
-class SpoolSettings(Settings):
+class SpoolSettings(Section):
     """The durable queue of received objects."""
 
     path: ConfigPath = Field(default=Path("var/spool"), description="Folder of the spool.")
@@ -346,7 +337,7 @@ class SpoolSettings(Settings):
     )
 
 
-class CommitmentSettings(Settings):
+class CommitmentSettings(Section):
     """Storage commitment, relayed to the destinations that offer it."""
 
     linger: Seconds = Field(
@@ -371,7 +362,7 @@ class CommitmentSettings(Settings):
     )
 
 
-class Retention(Settings):
+class Retention(Section):
     """How long the log keeps what it recorded."""
 
     days: Days = Field(default=90, description="Days that an object stays in the log; 0: for ever.")
@@ -380,7 +371,7 @@ class Retention(Settings):
     )
 
 
-class LogSettings(Settings):
+class LogSettings(Section):
     """The annotation log."""
 
     url: DatabaseUrl = Field(
@@ -395,100 +386,7 @@ class LogSettings(Settings):
     retention: Retention = Field(default=Retention(), description="How long the log keeps objects.")
 
 
-class Auth(Settings):
-    """One operator of the viewer, with a password that is written as it is."""
-
-    user: str = Field(min_length=1, description="User name.")
-    password: SecretStr = Field(min_length=1, repr=False, description="Password.")
-
-
-class WebUser(Settings):
-    """A person who may sign in to the viewer."""
-
-    name: Name = Field(description="User name.")
-    role: WebRole = Field(
-        default="viewer", description="viewer: may look; operator: may also change something."
-    )
-    password_hash: PasswordHash = Field(
-        repr=False, description="What `atlas-node access password` makes of the password."
-    )
-
-
-class WebToken(Settings):
-    """A program that may use the viewer's API."""
-
-    name: Name = Field(description="Name of the program, for the audit trail.")
-    role: WebRole = Field(
-        default="viewer", description="viewer: may look; operator: may also change something."
-    )
-    token_hash: TokenHash = Field(
-        repr=False, description="What `atlas-node access token` prints beside a new token."
-    )
-
-
-class WebSession(Settings):
-    """How long somebody stays signed in."""
-
-    idle: Seconds = Field(
-        default=3600,
-        description="Seconds without use (requests that an open page makes by itself are none) "
-        "after which a session ends.",
-    )
-    longest: Seconds = Field(
-        default=43200, description="Seconds after which a session ends in any case."
-    )
-
-
-class WebTls(Settings):
-    """HTTPS, served by the viewer itself."""
-
-    certificate: ConfigPath = Field(description="Certificate chain, PEM.")
-    key: ConfigPath = Field(description="Private key of the certificate, PEM.")
-
-
-class WebSettings(Settings):
-    """The viewer and its HTTP API."""
-
-    enabled: Switch = Field(default=True, description="Serve the viewer together with the node.")
-    host: Host = Field(
-        default="127.0.0.1",
-        description="Address to listen on; where other machines can reach it, set web.users or "
-        "web.auth.",
-    )
-    port: Port = Field(default=8080, description="TCP port to listen on.")
-    tls: WebTls | None = Field(default=None, description="Serve HTTPS; none: plain HTTP.")
-    origin: Origin | None = Field(
-        default=None,
-        description="What browsers call the viewer when a proxy stands before it, such as "
-        "https://atlas.example.org; none: the Host of each request.",
-    )
-    auth: Auth | None = Field(
-        default=None,
-        description="One operator, whose password is given as it is; for a password that comes "
-        "from the environment.",
-    )
-    users: tuple[WebUser, ...] = Field(
-        default=(), description="Who may sign in; no users, auth or tokens: whoever reaches it."
-    )
-    tokens: tuple[WebToken, ...] = Field(
-        default=(), description="Programs that may use the API, by `Authorization: Bearer`."
-    )
-    session: WebSession = Field(
-        default=WebSession(), description="How long somebody stays signed in."
-    )
-    audit: ConfigPath | None = Field(
-        default=None,
-        description="File that every change and every sign-in is added to; none: audit.jsonl "
-        "beside the folder of the spool.",
-    )
-
-    @property
-    def open_to_all(self) -> bool:
-        """Whether nobody need sign in."""
-        return not (self.auth or self.users or self.tokens)
-
-
-class Config(Settings):
+class Config(Section):
     """The whole configuration."""
 
     node: NodeSettings = Field(default=NodeSettings(), description="The DICOM listener.")
