@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from atlas_node.cli.options import ConfigOption, LinesOption
 from atlas_node.cli.table import print_table
 
 app = typer.Typer(no_args_is_help=True)
@@ -49,12 +49,9 @@ def token() -> None:
 
 @app.command()
 def trail(
-    config: Annotated[
-        Path | None,
-        typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
-    ] = None,
+    config: ConfigOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many entries.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+    as_json: LinesOption = False,
 ) -> None:
     """Show who changed what in the viewer, and who signed in; the newest at the bottom."""
     from atlas_node.config import load_config

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from atlas_dictionary import DictionaryError
+from atlas_node.cli.options import ConfigOption, DocumentOption
 from atlas_node.errors import AtlasError
 
 if TYPE_CHECKING:
@@ -50,13 +51,7 @@ class Finding:
     seconds: float
 
 
-def check(
-    config: Annotated[
-        Path | None,
-        typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+def check(config: ConfigOption = None, as_json: DocumentOption = False) -> None:
     """Validate the configuration, open all that the node opens, and C-ECHO every peer.
 
     The exit status is 1 when anything fails. The node may be running meanwhile.

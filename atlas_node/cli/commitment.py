@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atlas_node.cli.options import ConfigOption, LinesOption
 from atlas_node.cli.table import iso, print_table, shown_time
 from atlas_node.errors import SpoolError
 
@@ -21,18 +22,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 IdsArgument = Annotated[
     list[str], typer.Argument(metavar="ID...", help="As `commitment list` prints them.")
 ]
 
 
 @app.command("list")
-def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def list_(config: ConfigOption = None, as_json: LinesOption = False) -> None:
     """List the requests of scanners whose report has not been delivered yet."""
     transactions = _store(config).transactions()
     if as_json:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from atlas_node.cli.options import ConfigOption, DocumentOption
+
 if TYPE_CHECKING:
     from atlas_node.annotate import Annotator
     from atlas_node.config import Config
@@ -19,12 +21,6 @@ if TYPE_CHECKING:
     from atlas_node.route.indexing import Indexer
 
 app = typer.Typer(no_args_is_help=True)
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 class _Read(NamedTuple):
@@ -59,7 +55,7 @@ def backfill(
     again: Annotated[
         bool, typer.Option("--again", help="Also what an earlier backfill has read.")
     ] = False,
-    as_json: JsonOption = False,
+    as_json: DocumentOption = False,
 ) -> None:
     """Add what an upstream or a folder has to the index of ``query.index``.
 
@@ -133,7 +129,7 @@ def backfill(
 
 
 @app.command()
-def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def status(config: ConfigOption = None, as_json: DocumentOption = False) -> None:
     """Show how many values and entities the index has of each attribute.
 
     Not kept: entities whose values are not kept; a query by them does not know whether they match.
@@ -200,7 +196,7 @@ def forget(
         str | None, typer.Option(help='Such as "(0019,xx0c)"; no longer in query.index.')
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: JsonOption = False,
+    as_json: DocumentOption = False,
 ) -> None:
     """Remove a study, series or image from the index, or an attribute that is no longer indexed.
 

@@ -14,10 +14,11 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from atlas_node.cli.options import ConfigOption
 
 if TYPE_CHECKING:
     from atlas_node.log import LoggedElement, LogStore
@@ -39,10 +40,7 @@ _COLOURS = {
 
 def log(
     *,
-    config: Annotated[
-        Path | None,
-        typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
-    ] = None,
+    config: ConfigOption = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as objects arrive, until interrupted.")
     ] = False,

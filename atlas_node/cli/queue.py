@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atlas_node.cli.options import ConfigOption, DocumentOption, LinesOption
 from atlas_node.cli.table import iso, print_table, shown_time
 from atlas_node.errors import SpoolError
 from atlas_node.model import DeliveryRecord, DeliveryStatus
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-DocumentOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 DestinationOption = Annotated[str | None, typer.Option(help="Only deliveries to this destination.")]
 StatusOption = Annotated[DeliveryStatus | None, typer.Option(help="Only deliveries that stand so.")]
 IdsArgument = Annotated[
@@ -55,7 +50,7 @@ def list_(
     finished: Annotated[
         bool, typer.Option("--finished", help="Objects that are finished and kept for a time.")
     ] = False,
-    as_json: JsonOption = False,
+    as_json: LinesOption = False,
 ) -> None:
     """List every delivery of every object in the spool, in order of arrival.
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from atlas_node.cli.options import ConfigOption
 
-def serve(
-    config: Annotated[
-        Path | None,
-        typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
-    ] = None,
-) -> None:
+
+def serve(config: ConfigOption = None) -> None:
     """Run the node: receive, annotate, log and deliver.
 
     SIGTERM and Ctrl-C drain and stop it, SIGHUP reads dictionary, routes, destinations and peers

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from atlas_node.cli.options import ConfigOption
 
-def web(
-    config: Annotated[
-        Path | None,
-        typer.Option("-c", "--config", help="Configuration file; by default config.yaml here."),
-    ] = None,
-) -> None:
+
+def web(config: ConfigOption = None) -> None:
     """Serve the viewer over an existing log, without the node; ends with SIGINT or SIGTERM."""
     from atlas_node.config import load_config
     from atlas_node.node.viewer import viewer_means
