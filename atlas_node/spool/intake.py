@@ -159,7 +159,7 @@ class Intake:
 class Arrival:
     """One object while it is being received, by one thread.
 
-    After an error of `write`, `wrote` or `commit` only `abandon` is allowed.
+    After an error of `write` or `commit` only `abandon` is allowed.
 
     Attributes
     ----------
@@ -210,31 +210,6 @@ class Arrival:
         except OSError as error:
             raise self._intake._unusable(error) from error
 
-    def fileno(self) -> int:
-        """Return the descriptor of the file, for a transport that writes there by itself.
-
-        Raises
-        ------
-        SpoolError
-            When the spool cannot be written.
-        """
-        if self._header:
-            try:
-                self._write_header(b"")
-            except OSError as error:
-                raise self._intake._unusable(error) from error
-        return self._file
-
-    def wrote(self, count: int) -> None:
-        """Count bytes that were written to `fileno`.
-
-        Raises
-        ------
-        SpoolFullError
-            When a limit of `spool.limits` is passed by them.
-        """
-        self._grow(count)
-
     def beginning(self, length: int) -> bytes:
         """Return the first bytes of the data set, at most `length` of what was written so far.
 
@@ -243,9 +218,8 @@ class Arrival:
         SpoolError
             When they cannot be read.
         """
-        file = self.fileno()
         try:
-            return os.pread(file, min(length, self.size), self._offset)
+            return os.pread(self._begun(), min(length, self.size), self._offset)
         except OSError as error:
             raise self._intake._unusable(error) from error
 
@@ -257,8 +231,8 @@ class Arrival:
         SpoolError
             When it cannot be mapped.
         """
-        file = self.fileno()
         try:
+            file = self._begun()
             return memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))[self._offset :]
         except OSError as error:
             raise self._intake._unusable(error) from error
@@ -284,10 +258,10 @@ class Arrival:
         SpoolError
             When it cannot be written.
         """
-        file = self.fileno()
         entry = Entry(self.object_id, self.envelope, self.size, self._offset, tuple(recipients))
         sync = self._intake._fsync and not is_copy
         try:
+            file = self._begun()
             if sync:
                 os.fdatasync(file)
             self._intake._accept(entry, self._room, sync=sync)
@@ -321,6 +295,12 @@ class Arrival:
         self.size += count
         if self.size > self._room:
             self._room = self._intake._set_aside(self.size, self._room)
+
+    def _begun(self) -> int:
+        """Return the descriptor of the file, in which there is the header at least."""
+        if self._header:
+            self._write_header(b"")
+        return self._file
 
     def _write_header(self, data: Buffer) -> None:
         header, self._header = self._header, b""

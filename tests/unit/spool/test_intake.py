@@ -109,18 +109,6 @@ def test_what_was_accepted_and_not_rung_for_is_delivered_when_a_receiver_starts_
     spool.close()
 
 
-def test_a_transport_may_write_by_itself(open_intake, envelope, settings):
-    arrival = open_intake().begin(envelope)
-    assert os.write(arrival.fileno(), DATA) == len(DATA)
-    arrival.wrote(len(DATA))
-    arrival.write(DATA)
-    arrival.commit(())
-    [queued] = read_queue(settings.path)
-    data = settings.path / "0" / f"{arrival.object_id}.dcm"
-    assert data.read_bytes()[queued.entry.offset :] == DATA + DATA
-    assert queued.entry.size == 2 * len(DATA)
-
-
 def test_what_is_abandoned_leaves_nothing(open_intake, envelope, settings, shared):
     arrival = open_intake().begin(envelope)
     arrival.write(DATA)
@@ -144,7 +132,7 @@ def test_a_receiver_removes_what_the_one_before_it_left(open_intake, envelope, s
     kept = accept(intake, envelope)
     arrival = intake.begin(envelope)
     arrival.write(DATA)
-    os.close(arrival.fileno())  # as the end of the process does
+    os.close(arrival._file)  # as the end of the process does
     intake = open_intake()
     assert files(settings) == [f"{kept}.dcm", f"{kept}.job"]
     assert shared[0].bytes() == len(DATA)
