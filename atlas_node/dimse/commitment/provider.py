@@ -33,11 +33,10 @@ from atlas_node.dimse.commitment.open_association import OpenAssociations
 from atlas_node.dimse.commitment.report import (
     NO_SUCH_CLASS,
     NO_SUCH_INSTANCE,
-    answer,
     peer_of,
     take_report,
 )
-from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS
+from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS, answer
 from atlas_node.errors import SpoolError, SpoolFullError
 from atlas_node.spool.commitment import CommitmentStore
 from atlas_node.spool.transaction import Enquiry, Transaction, transaction_id

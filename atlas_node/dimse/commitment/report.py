@@ -27,7 +27,7 @@ from atlas_node.dimse.commitment.information import (
     received,
 )
 from atlas_node.dimse.deliver import backoff
-from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS
+from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS, answer
 from atlas_node.errors import SpoolError
 from atlas_node.spool.commitment import CommitmentStore
 from atlas_node.spool.transaction import EncodedDataSet, Enquiry, EnquiryStatus, Transaction
@@ -37,7 +37,6 @@ NO_SUCH_EVENT: Final = 0x0113
 NO_SUCH_CLASS: Final = 0x0118
 
 _RETRY: Final = Retry()
-_COMMENT_LENGTH: Final = 64
 
 _logger = logging.getLogger(__name__)
 
@@ -158,15 +157,6 @@ def was_not_told(
             "storage commitment transaction %s: %a could not be told, it is tried again: %s",
             transaction.transaction_id, transaction.calling_ae, why,
         )  # fmt: skip
-
-
-def answer(status: int, comment: str = "") -> Dataset:
-    """Return the status elements of a response; a comment is cut to what an LO holds."""
-    response = Dataset()
-    response.Status = status
-    if comment:
-        response.ErrorComment = comment[:_COMMENT_LENGTH]
-    return response
 
 
 def peer_of(event: evt.Event) -> str:
