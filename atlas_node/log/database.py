@@ -79,7 +79,6 @@ class Database:
             raise LogError(
                 "log.url: expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
             ) from None
-        self._read_only = read_only
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             path = Path(parsed.database)
             self.place = str(path)

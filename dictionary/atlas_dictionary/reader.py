@@ -74,7 +74,7 @@ class FileDictionary(Dictionary):
         super().__init__()
         self._file = container
         section = container.section
-        self._entries, self._strings = section("ENTR"), section("STRS")
+        self._entries = section("ENTR")
         self._candidates, self._references = section("CAND"), section("SREF")
         self._decoded: dict[int, Entry] = {}
         self._numbered: dict[int, Block] = {}

@@ -6,7 +6,7 @@ does not give, or leaves open, stays so, and the reasons say why.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -69,10 +69,6 @@ class Element:
     def confidence(self) -> float:
         """From 0 to 1, the product of the doubts' factors."""
         return round(_CERTAIN * prod(doubt.factor for doubt in self.doubts), 2)
-
-    def doubting(self, *doubts: Doubt) -> "Element":
-        """Give the element with further doubts."""
-        return replace(self, doubts=(*self.doubts, *doubts))
 
     def as_dict(self) -> dict[str, Any]:
         """Give the object of the output."""

@@ -54,7 +54,6 @@ _VR_OF_NAME = {
 }
 VR_PATTERN = "(?:" + "|".join(sorted(VRS)) + ")"
 VM_PATTERN = r"(?:\d{1,4}\s*(?:-|\u2013|\.\.\.?|to)\s*(?:\d{0,4}[nN]|\d{1,4})|\d{1,4}|S)"
-TYPE_PATTERN = r"(?:[12]C?|3|[RUOPM])"
 
 _VR = re.compile(VR_PATTERN)
 _CHOICE = re.compile(rf"{VR_PATTERN}(?:\s*(?:/|,|\||or|oder|ou|o)\s*{VR_PATTERN})+", re.IGNORECASE)
