@@ -2,7 +2,8 @@
 
 `UnfinishedObjects` keeps one `DeliveryQueue` for each destination. Objects that are due come in the
 order in which they arrived, so that the order within a series is kept; one that failed waits for
-its time, and one that is held waits for the object before it.
+its time, and one that is held waits for the object before it. The rule: times are those of
+`time.monotonic`, so that no object waits for hours because the computer's clock was set back.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class DeliveryQueue:
         return len(self._at)
 
     def push(self, object_id: str, at: float | None = None) -> None:
-        """Add an object, due now or at a time in seconds since the epoch."""
+        """Add an object, due now or at a time as `time.monotonic` counts."""
         if at is None:
             self._at[object_id] = _DUE
             heapq.heappush(self._due, object_id)

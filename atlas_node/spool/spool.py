@@ -164,7 +164,7 @@ class Spool:
             queue = self._unfinished.queue(destination)
             # Asked under the lock that `wake` takes, so that no stop is slept over.
             while not stopping():
-                delivery = self._unfinished.take(destination, self._clock(), last)
+                delivery = self._unfinished.take(destination, time.monotonic(), last)
                 if delivery is not None:
                     return delivery
                 wait = give_up - time.monotonic()
@@ -172,7 +172,7 @@ class Spool:
                     break
                 next_at = queue.next_at()
                 if next_at is not None:
-                    wait = min(wait, max(0.0, next_at - self._clock()))
+                    wait = min(wait, max(0.0, next_at - time.monotonic()))
                 queue.changed.wait(wait)
         return None
 
@@ -207,7 +207,7 @@ class Spool:
             if record.final:
                 self._release(object_id, destination)
             else:
-                queue.push(object_id, None if hold_place else record.next_try_at)
+                queue.push(object_id, None if hold_place else self._steady(record.next_try_at))
             kept = self._unfinished[object_id]
             if annotation is not None and not kept.recorded:
                 self._annotations.hold(kept.entry, annotation)
@@ -287,7 +287,7 @@ class Spool:
     def due(self, destination: str) -> bool:
         """Whether a delivery to a destination is due now."""
         with self._lock:
-            return self._unfinished.queue(destination).is_due(self._clock())
+            return self._unfinished.queue(destination).is_due(time.monotonic())
 
     def waiting(self) -> dict[str, int]:
         """Return the number of deliveries not final, by destination, where there are any."""
@@ -297,7 +297,7 @@ class Spool:
     def standing(self) -> dict[str, Standing]:
         """Return how the deliveries stand, by destination."""
         with self._lock:
-            return self._unfinished.standing()
+            return self._unfinished.standing(self._clock())
 
     def log_lag(self) -> tuple[int, float]:
         """Return how many objects the log is to be told of, and since when, in seconds."""
@@ -472,6 +472,10 @@ class Spool:
         self._unrecorded.add(object_id, ready=all(it.final for it in deliveries))
 
     # Keeping
+
+    def _steady(self, at: float | None) -> float | None:
+        """Return a time of the clock as `time.monotonic` counts, which nobody can set back."""
+        return None if at is None else time.monotonic() + at - self._clock()
 
     def _restore(self, queued: QueuedObject, damage: str) -> None:
         deliveries = dict(queued.deliveries)

@@ -117,7 +117,7 @@ class UnfinishedObjects:
         ----------
         destination : str
         now : float
-            Seconds since the epoch.
+            As `time.monotonic` counts.
         last : collection of str
             Identifiers of objects that come only when no other is due.
         """
@@ -166,13 +166,15 @@ class UnfinishedObjects:
 
     # Numbers
 
-    def standing(self) -> dict[str, Standing]:
-        """Return how the deliveries stand, by destination."""
-        return {name: self._standing_of(name) for name in self._counts.destinations()}
+    def standing(self, now: float) -> dict[str, Standing]:
+        """Return how the deliveries stand, by destination; `now` is in seconds since the epoch."""
+        return {name: self._standing_of(name, now) for name in self._counts.destinations()}
 
-    def _standing_of(self, destination: str) -> Standing:
+    def _standing_of(self, destination: str, now: float) -> Standing:
         queue = self.queue(destination)
         in_hand = [object_id for object_id, name in self._in_hand if name == destination]
         oldest = min(filter(None, (*in_hand, queue.oldest())), default=None)
         oldest_at = self._objects[oldest].entry.envelope.received_at if oldest else None
-        return self._counts.of(destination, len(in_hand), oldest_at, queue.next_at())
+        next_at = queue.next_at()
+        next_try_at = None if next_at is None else now + next_at - time.monotonic()
+        return self._counts.of(destination, len(in_hand), oldest_at, next_try_at)

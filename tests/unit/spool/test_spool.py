@@ -119,17 +119,27 @@ def test_after_a_restart_everything_undelivered_is_due_in_the_same_order(
     assert spool.accept(envelope, DATA, [pacs]) > ids[-1]
 
 
-def test_a_failed_delivery_comes_back_at_its_time_and_lets_others_pass(settings, envelope, pacs):
-    now = [1000.0]
-    spool = FedSpool(settings, clock=lambda: now[0])
+def test_a_failed_delivery_comes_back_at_its_time_and_lets_others_pass(open_spool, envelope, pacs):
+    spool = open_spool()
     first, second = (spool.accept(envelope, DATA, [pacs]) for _ in range(2))
-    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=1010.0)
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=time.time() + 0.3)
     assert spool.take("pacs", 0).entry.object_id == second
     assert not spool.due("pacs")
-    now[0] = 1010.0
-    assert spool.due("pacs")
-    again = spool.take("pacs", 0)
+    again = spool.take("pacs", 10)
     assert (again.entry.object_id, again.record.tries) == (first, 1)
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_failed_delivery_comes_in_its_time_when_the_clock_is_set(settings, envelope, pacs, days):
+    off = [0.0]
+    spool = FedSpool(settings, clock=lambda: time.time() + off[0])
+    object_id = spool.accept(envelope, DATA, [pacs])
+    settle(spool, spool.take("pacs", 0), DeliveryStatus.FAILED, next_try_at=time.time() + 0.5)
+    off[0] = days * 86400
+    assert not spool.due("pacs")
+    [standing] = spool.standing().values()
+    assert 0 < standing.next_try_at - (time.time() + off[0]) <= 0.5
+    assert spool.take("pacs", 10).entry.object_id == object_id
     spool.close()
 
 

@@ -38,7 +38,7 @@ def test_an_object_stands_in_the_queue_of_each_destination_it_is_for(
     keep("2", pacs)
     assert queued(unfinished) == {"pacs": 2, "archive": 1}
     assert unfinished.size() == 200
-    assert unfinished.standing()["tape"] == Standing(dead=1)
+    assert unfinished.standing(0.0)["tape"] == Standing(dead=1)
 
 
 def test_a_delivery_is_in_hand_until_it_is_put_back(unfinished, keep, pacs):
@@ -46,11 +46,11 @@ def test_a_delivery_is_in_hand_until_it_is_put_back(unfinished, keep, pacs):
     delivery = unfinished.take("pacs", now=0.0)
     assert (delivery.recipient, delivery.record.status) == (pacs, DeliveryStatus.PENDING)
     assert unfinished.is_in_hand("1", "pacs")
-    assert unfinished.standing()["pacs"].in_hand == 1
+    assert unfinished.standing(0.0)["pacs"].in_hand == 1
     assert unfinished.take("pacs", now=0.0) is None
     unfinished.put_back("1", replace(delivery.record, status=DeliveryStatus.SENT))
     assert not unfinished.is_in_hand("1", "pacs")
-    assert unfinished.standing() == {"pacs": Standing()}
+    assert unfinished.standing(0.0) == {"pacs": Standing()}
 
 
 def test_an_object_gets_destinations_that_it_did_not_have(unfinished, keep, pacs, archive):
@@ -68,7 +68,7 @@ def test_what_is_removed_is_in_no_number(unfinished, keep, pacs, archive):
     unfinished.remove("1")
     assert "1" not in unfinished
     assert unfinished.get("1") is None
-    assert (len(unfinished), unfinished.size(), unfinished.standing()) == (0, 0, {})
+    assert (len(unfinished), unfinished.size(), unfinished.standing(0.0)) == (0, 0, {})
 
 
 def test_an_object_moves_while_its_destinations_take_objects(unfinished, keep, pacs, archive):
