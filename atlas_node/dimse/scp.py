@@ -120,6 +120,7 @@ class StorageScp:
         self.queries = queries
         self._commitment = commitment
         self._receiver = receiver
+        self._tls = node.tls
         ae = application_entity(node, node.ae_title)
         ae.maximum_pdu_size = node.max_pdu
         ae.maximum_associations = -(-node.max_associations // node.workers)
@@ -128,7 +129,7 @@ class StorageScp:
             ae,
             listener,
             self,
-            server_context(node.tls) if node.tls else None,
+            server_context(self._tls) if self._tls else None,
             [
                 (evt.EVT_REQUESTED, self._on_requested),
                 (evt.EVT_ACCEPTED, self._on_accepted),
@@ -149,6 +150,19 @@ class StorageScp:
     def start(self) -> None:
         """Begin to accept associations."""
         self._thread.start()
+
+    def read_tls_files(self) -> None:
+        """Use the certificate, key and authorities that are in their files now, from here on.
+
+        Associations that are open go on with those that they began with.
+
+        Raises
+        ------
+        ConfigurationError
+            When they cannot be used; those in force stay so.
+        """
+        if self._tls is not None:
+            self._server.ssl_context = server_context(self._tls)
 
     def stop(self, deadline: float) -> None:
         """Accept nothing new, let open associations end, and abort those left at `deadline`.

@@ -16,9 +16,10 @@ def server_context(tls: Tls) -> ssl.SSLContext:
     ConfigurationError
         When a certificate or key cannot be used.
     """
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    _load(context, tls)
-    context.verify_mode = ssl.CERT_REQUIRED if tls.verify_peer else ssl.CERT_NONE
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if tls.verify_peer:
+        context.verify_mode = ssl.CERT_REQUIRED
+    _load(context, tls, ssl.Purpose.CLIENT_AUTH)
     return context
 
 
@@ -30,15 +31,15 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     ConfigurationError
         When a certificate or key cannot be used.
     """
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not tls.verify_peer:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    _load(context, tls)
+    _load(context, tls, ssl.Purpose.SERVER_AUTH)
     return context
 
 
-def _load(context: ssl.SSLContext, tls: Tls) -> None:
+def _load(context: ssl.SSLContext, tls: Tls, purpose: ssl.Purpose) -> None:
     try:
         for path in (tls.certificate, tls.key, tls.ca):
             if path is not None:
@@ -51,8 +52,11 @@ def _load(context: ssl.SSLContext, tls: Tls) -> None:
             # Without a password OpenSSL would ask for that of an encrypted key on the terminal.
             context.load_cert_chain(tls.certificate, tls.key, password="")
         files, wanted = str(tls.ca), "certificates"
+        # Those of the system, or those that are named: never both.
         if tls.ca is not None:
             context.load_verify_locations(tls.ca)
+        elif tls.verify_peer:
+            context.load_default_certs(purpose)
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(
             f"tls: cannot use {files}: {error}; expected {wanted}, in PEM"

@@ -137,7 +137,8 @@ class ForwarderPart:
         replaced = {
             name: courier
             for name, courier in self._couriers.items()
-            if courier.destination != wanted.get(name)
+            # The files that `tls` names may have others in them, such as a renewed certificate.
+            if courier.destination != wanted.get(name) or courier.destination.tls is not None
         }
         before = self._retired | self._couriers
         try:

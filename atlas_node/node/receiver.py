@@ -110,7 +110,7 @@ class ReceiverPart:
         self._publisher.start()
 
     def reload(self, config: Config) -> None:
-        """Take dictionary, routes, peers and upstreams of another configuration.
+        """Take dictionary, routes, peers and upstreams of another configuration, and TLS files.
 
         Raises
         ------
@@ -118,6 +118,7 @@ class ReceiverPart:
             When it cannot be used; everything stays as it was.
         """
         annotator, router, access = make_annotator(config), Router(config), AccessList(config.peers)
+        self._scp.read_tls_files()
         self._scp.queries = self._queries(config)
         self._annotator, self._router, self._scp.access = annotator, router, access
         self._commitment.archives = _archives(router)

@@ -158,6 +158,20 @@ def test_plain_tcp_to_a_tls_listener_is_refused(run_scp, node, ours, caplog):
         echo(peer(running.port, None), node)
 
 
+@pytest.mark.parametrize("context", [server_context, client_context])
+def test_authorities_that_are_named_are_the_only_ones(monkeypatch, context, ours, theirs):
+    """The system trusts `theirs`: that counts where the configuration names no authority."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(theirs[0]))
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
+
+    def trusted(tls: Tls) -> list[str]:
+        return [it["subject"][0][0][1] for it in context(tls).get_ca_certs()]
+
+    mine = {"certificate": ours[0], "key": ours[1]}
+    assert trusted(Tls(**mine, ca=ours[0])) == ["node"]
+    assert trusted(Tls(**mine)) == ["peer"]
+
+
 def test_files_that_cannot_be_used_are_named(tmp_path, ours):
     missing = tmp_path / "nowhere.crt"
     with pytest.raises(ConfigurationError, match=r"tls: cannot use .*nowhere\.crt"):

@@ -1,6 +1,7 @@
 """A receiver and a forwarder in this process, without the supervisor."""
 
 import socket
+import ssl
 import threading
 import time
 from unittest.mock import Mock
@@ -17,6 +18,7 @@ from atlas_node.node.receiver import ReceiverPart
 from atlas_node.query import AttributeIndex, Level
 from atlas_node.route.indexing import indexed_keys
 from atlas_node.spool import Doorbell, Occupancy, read_queue
+from tests.certificates import certificate
 from tests.fault.pacs import Pacs, ct_object, send
 from tests.ports import free_port
 
@@ -193,6 +195,57 @@ def test_a_series_that_waits_for_its_object_waits_for_it_over_a_reload(run, tmp_
         send(config.node.port, [second, later])
         assert pacs.wait_for([later.SOPInstanceUID])
         assert pacs.arrived == [of_another.SOPInstanceUID, later.SOPInstanceUID]
+
+
+def tls_of(paths, ca, **more):
+    return Tls(certificate=paths[0], key=paths[1], ca=ca[0], **more).model_dump()
+
+
+def renew(paths, by):
+    """Put another certificate and its key into the files of one."""
+    for path, other in zip(paths, by, strict=True):
+        path.write_bytes(other.read_bytes())
+
+
+def test_a_renewed_certificate_is_shown_to_a_destination_after_a_reload(run, tmp_path):
+    archive, expired, renewed = (
+        certificate(tmp_path, name) for name in ("archive", "expired", "renewed")
+    )
+    (tmp_path / "archive").mkdir()
+    there = {"port": free_port(), "tls": tls_of(archive, ca=renewed)}
+    run(configuration(tmp_path / "archive", node=there))
+    config = configuration(tmp_path, there["port"])
+    with_tls = config.destinations[0].model_copy(update={"tls": Tls(**tls_of(expired, archive))})
+    config = config.model_copy(update={"destinations": (with_tls,)})
+    worker = run(config)
+    ds = ct_object(1)
+    send(config.node.port, [ds])
+    time.sleep(0.3)
+    assert list(read_queue(config.spool.path))
+    renew(expired, by=renewed)
+    worker.reload(config)
+    give_up = time.monotonic() + 10
+    while list(read_queue(config.spool.path)):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_a_renewed_certificate_is_shown_to_scanners_after_a_reload(run, tmp_path):
+    ours, renewed = certificate(tmp_path, "ours"), certificate(tmp_path, "renewed")
+    node = {"port": free_port(), "tls": tls_of(ours, ours, verify_peer=False)}
+    worker = run(config := configuration(tmp_path, node=node))
+
+    def shown():
+        return ssl.get_server_certificate(("127.0.0.1", config.node.port), timeout=10)
+
+    before = shown()
+    renew(ours, by=renewed)
+    worker.reload(config)
+    after = shown()
+    ours[1].write_text("no key")
+    with pytest.raises(AtlasError, match=r"ours\.key"):
+        worker.reload(config)
+    assert before != after == shown() == renewed[0].read_text()
 
 
 def test_a_key_of_the_index_counts_from_the_next_object(run, tmp_path):
