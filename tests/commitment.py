@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -52,13 +51,6 @@ def named(ds: Dataset, keyword: str) -> list[Reference]:
         (str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID))
         for item in ds.get(keyword) or ()
     ]
-
-
-def wait_until(done: Callable[[], Any], timeout: float = 20.0) -> None:
-    give_up = time.monotonic() + timeout
-    while not done():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
 
 
 class Archive:

@@ -21,11 +21,11 @@ from tests.commitment import (
     Scanner,
     named,
     references,
-    wait_until,
 )
 from tests.fault import results
 from tests.fault.nodes import NodeProcess, seeds
 from tests.fault.results import Tally
+from tests.waiting import wait_until
 
 SCANNERS = 3
 REQUESTS = 4
@@ -80,8 +80,8 @@ def settle(asking: list[Asking], node: NodeProcess, fault: str) -> None:
     """Wait for the reports of all accepted requests, and hold them against what was asked."""
     for it in asking:
         it.join()
-    wait_until(lambda: all(it.accepted.keys() <= it.told().keys() for it in asking), 60.0)
-    wait_until(lambda: not list((node.spool / "commitment").glob("*.json")), 60.0)
+    wait_until(lambda: all(it.accepted.keys() <= it.told().keys() for it in asking))
+    wait_until(lambda: not list((node.spool / "commitment").glob("*.json")))
     told = [len(it.told()[uid]) for it in asking for uid in it.accepted]
     tally = Tally(
         sent=len(asking) * REQUESTS,

@@ -15,11 +15,12 @@ import pytest
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import CTImageStorage
 
-from tests.commitment import references, wait_until
+from tests.commitment import references
 from tests.fault.nodes import NodeProcess
 from tests.fault.pacs import ct_object
 from tests.peers import program
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 
 class Orthanc:

@@ -15,9 +15,9 @@ from tests.commitment import (
     information,
     references,
     request,
-    wait_until,
 )
 from tests.unit.dimse.commitment.conftest import destination, peer
+from tests.waiting import wait_until
 
 MPPS = "1.2.840.10008.3.1.2.3.3"
 

@@ -17,10 +17,10 @@ from tests.commitment import (
     named,
     references,
     request,
-    wait_until,
 )
 from tests.fault.pacs import ct_object
 from tests.unit.dimse.commitment.conftest import destination, peer
+from tests.waiting import wait_until
 
 ARCHIVE = {"ae_title": "PACS", "services": ["commit"]}
 

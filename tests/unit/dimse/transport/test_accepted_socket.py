@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from atlas_node.dimse.transport.accepted_socket import PDU_ALLOWANCE, AcceptedSocket
+from tests.waiting import LONG
 
 SILENCE = 0.2
 
@@ -13,11 +14,11 @@ SILENCE = 0.2
 class Ends:
     """An accepted socket and the peer's end of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence: float = LONG) -> None:
         ours, self.peer = socket.socketpair()
         dul = SimpleNamespace(event_queue=SimpleNamespace(put=lambda event: None))
         assoc = SimpleNamespace(dul=dul, acceptor=SimpleNamespace(maximum_length=16384))
-        self.ours = AcceptedSocket(assoc, ours, SILENCE)
+        self.ours = AcceptedSocket(assoc, ours, silence)
 
     def read(self, count: int) -> bytes:
         into = bytearray(count)
@@ -28,6 +29,15 @@ class Ends:
 @pytest.fixture
 def ends():
     opened = Ends()
+    yield opened
+    opened.peer.close()
+    opened.ours.close()
+
+
+@pytest.fixture
+def impatient():
+    """Ends of which ours bears little silence."""
+    opened = Ends(SILENCE)
     yield opened
     opened.peer.close()
     opened.ours.close()
@@ -54,17 +64,17 @@ def test_a_peer_that_has_gone_is_an_end(ends):
 
 
 @pytest.mark.parametrize("said", [b"", b"ab"])
-def test_silence_is_borne_for_so_long(ends, said):
-    ends.peer.send(said)
+def test_silence_is_borne_for_so_long(impatient, said):
+    impatient.peer.send(said)
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
-        ends.read(3)
-    assert SILENCE * 0.9 < time.monotonic() - begun < 10
+        impatient.read(3)
+    assert SILENCE * 0.9 < time.monotonic() - begun < LONG
 
 
-def test_a_peer_that_takes_nothing_is_borne_for_so_long(ends):
+def test_a_peer_that_takes_nothing_is_borne_for_so_long(impatient):
     with pytest.raises(TimeoutError):
-        ends.ours.send_all(bytes(1 << 24))
+        impatient.ours.send_all(bytes(1 << 24))
 
 
 def test_nothing_is_sent_on_a_connection_that_is_closed(ends):
@@ -105,7 +115,7 @@ def test_a_read_of_another_thread_can_be_ended_and_an_answer_still_be_sent(ends)
     thread.start()
     time.sleep(0.05)
     ends.ours.stop_reading()
-    thread.join(10)
+    thread.join(LONG)
     assert ended == ["end"]
     ends.ours.send_all(b"abort")
     assert ends.peer.recv(5) == b"abort"
@@ -119,12 +129,12 @@ def test_what_a_peer_still_sends_is_thrown_away_until_it_closes(ends):
     thread = threading.Thread(target=send)
     thread.start()
     begun = time.monotonic()
-    ends.ours.wait_for_close(30)
-    assert time.monotonic() - begun < 10
+    ends.ours.wait_for_close(2 * LONG)
+    assert time.monotonic() - begun < LONG
     thread.join()
 
 
 def test_a_peer_that_does_not_close_is_not_waited_for_long(ends):
     begun = time.monotonic()
     ends.ours.wait_for_close(0.1)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < LONG

@@ -6,6 +6,7 @@ import select
 import threading
 
 from atlas_node.dimse.transport.bell import Bell
+from tests.waiting import LONG
 
 
 def is_readable(descriptor: int) -> bool:
@@ -17,7 +18,7 @@ def is_readable(descriptor: int) -> bool:
 def test_it_is_an_event():
     bell = Bell()
     threading.Thread(target=bell.set).start()
-    assert bell.wait(5.0)
+    assert bell.wait(LONG)
 
 
 def test_it_can_be_polled_from_when_it_is_opened():

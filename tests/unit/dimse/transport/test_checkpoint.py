@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from atlas_node.dimse.transport.checkpoint import Checkpoint
+from tests.waiting import LONG
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_a_parked_loop_does_nothing_until_it_may_go_on(hasty_threads):
             turns += 1
 
     thread = threading.Thread(target=loop, daemon=True)
-    checkpoint = Checkpoint(thread, 30)
+    checkpoint = Checkpoint(thread, LONG)
     thread.start()
     for _ in range(300):
         checkpoint.clear()
@@ -37,7 +38,7 @@ def test_a_parked_loop_does_nothing_until_it_may_go_on(hasty_threads):
     while turns == before:
         pass
     ended.set()
-    thread.join(10)
+    thread.join(LONG)
     assert not thread.is_alive()
 
 
@@ -48,14 +49,14 @@ def test_a_loop_that_does_not_come_by_is_not_waited_for_without_end():
     with pytest.raises(TimeoutError):
         Checkpoint(thread, 0.1).clear()
     ended.set()
-    thread.join(10)
+    thread.join(LONG)
 
 
 def test_a_loop_that_has_ended_holds_nobody_up():
     thread = threading.Thread(target=lambda: None)
     thread.start()
     thread.join()
-    Checkpoint(thread, 30).clear()
+    Checkpoint(thread, LONG).clear()
 
 
 def test_a_loop_may_stop_itself():
@@ -66,6 +67,6 @@ def test_a_loop_may_stop_itself():
         stopped.set()
 
     thread = threading.Thread(target=loop, daemon=True)
-    checkpoint = Checkpoint(thread, 30)
+    checkpoint = Checkpoint(thread, LONG)
     thread.start()
-    assert stopped.wait(5)
+    assert stopped.wait(LONG)

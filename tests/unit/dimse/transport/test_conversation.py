@@ -7,6 +7,8 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -34,18 +36,20 @@ from atlas_node.dimse.transport.conversation import Conversation, Message
 from atlas_node.dimse.transport.established import AssociationLostError, Patience
 from atlas_node.dimse.transport.sending import p_data
 from tests.scanner import ABORT, RELEASE_RP, RELEASE_RQ, pdu
+from tests.waiting import LONG
 
-PATIENCE = Patience(response=0.6, silence=0.6, release=0.5)
+PATIENT = Patience(response=LONG, silence=LONG, release=0.5)
+IMPATIENT = Patience(response=2.0, silence=2.0, release=0.5)
 PDU = 4096
 
 
 class Upstream:
     """The peer's end of a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience = PATIENT) -> None:
         self.sock, ours = socket.socketpair()
         self.conversation = Conversation(
-            ours, "ARCHIVE", longest_sent=PDU, longest_received=PDU, patience=PATIENCE,
+            ours, "ARCHIVE", longest_sent=PDU, longest_received=PDU, patience=patience,
             longest_identifier=10_000,
         )  # fmt: skip
 
@@ -94,9 +98,8 @@ class Kept:
         self.abandoned = True
 
 
-@pytest.fixture
-def upstream():
-    upstream = Upstream()
+@contextmanager
+def asked(upstream: Upstream) -> Iterator[Upstream]:
     upstream.conversation.request(
         1, {COMMAND_FIELD: us(C_FIND_RQ), AFFECTED_SOP_CLASS_UID: uid("1.2.3")}
     )
@@ -104,6 +107,19 @@ def upstream():
     yield upstream
     upstream.sock.close()
     upstream.conversation.abort()
+
+
+@pytest.fixture
+def upstream():
+    with asked(Upstream()) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def hurried():
+    """An upstream that must not be silent for long."""
+    with asked(Upstream(IMPATIENT)) as upstream:
+        yield upstream
 
 
 def test_responses_come_one_after_the_other_with_their_identifiers(upstream):
@@ -154,7 +170,7 @@ def test_messages_are_the_same_however_they_are_cut(responses, cuts):
 def test_an_identifier_that_is_too_long_is_seen_in_a_run_of_others(upstream):
     conversation = Conversation(
         upstream.conversation._socket, "ARCHIVE", longest_sent=PDU, longest_received=PDU,
-        patience=PATIENCE, longest_identifier=100,
+        patience=PATIENT, longest_identifier=100,
     )  # fmt: skip
     upstream.respond(0xFF00, bytes(100))
     upstream.respond(0xFF00, bytes(102))
@@ -202,7 +218,7 @@ def test_a_bell_ends_the_wait(upstream):
     threading.Timer(0.1, os.eventfd_write, (bell, 1)).start()
     begun = time.monotonic()
     assert upstream.conversation.receive(bell=bell) is None
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < LONG
     os.close(bell)
 
 
@@ -212,39 +228,41 @@ def test_a_wait_may_be_short(upstream):
     assert upstream.conversation.receive(seconds=0.5) is not None
 
 
-def test_silence_ends_the_association(upstream):
+def test_silence_ends_the_association(hurried):
     with pytest.raises(AssociationLostError, match="said nothing"):
-        upstream.conversation.receive()
-    assert not upstream.conversation.is_open()
+        hurried.conversation.receive()
+    assert not hurried.conversation.is_open()
 
 
-def test_the_time_in_which_nobody_listened_is_not_the_peers_silence(upstream):
-    upstream.respond(0xFF00)
-    upstream.respond(0xFF00)
-    upstream.conversation.receive()
-    time.sleep(1.1 * PATIENCE.response)
-    upstream.conversation.receive()
-    threading.Timer(PATIENCE.response / 3, upstream.respond, (0x0000,)).start()
-    assert number(upstream.conversation.receive().command, STATUS) == 0x0000
+def test_the_time_in_which_nobody_listened_is_not_the_peers_silence(hurried):
+    hurried.respond(0xFF00)
+    hurried.respond(0xFF00)
+    hurried.conversation.receive()
+    time.sleep(1.1 * IMPATIENT.response)
+    hurried.conversation.receive()
+    threading.Timer(0.1, hurried.respond, (0x0000,)).start()
+    assert number(hurried.conversation.receive().command, STATUS) == 0x0000
 
 
-def test_an_object_that_trickles_in_is_waited_for(upstream):
+def test_an_object_that_trickles_in_is_waited_for(hurried):
+    """It takes longer in all than the upstream may be silent."""
     encoded = encode_command_set(
         {COMMAND_FIELD: us(C_STORE_RQ), MESSAGE_ID: us(9), DATA_SET_TYPE: us(0)}
     )
-    pdus = b"".join(b"".join(batch) for batch in p_data(1, encoded, [b"slow" * 100], PDU))
+    pdus = b"".join(b"".join(batch) for batch in p_data(1, encoded, [b"slow" * 150], PDU))
 
     def trickle() -> None:
-        for at in range(0, len(pdus), 100):
-            time.sleep(0.2)
-            upstream.sock.sendall(pdus[at : at + 100])
+        for at in range(0, len(pdus), 25):
+            time.sleep(0.1)
+            hurried.sock.sendall(pdus[at : at + 25])
 
+    assert len(pdus) / 25 * 0.1 > IMPATIENT.silence
     thread = threading.Thread(target=trickle)
     thread.start()
     kept = Kept()
-    upstream.conversation.receive(lambda context_id, command: kept)
+    hurried.conversation.receive(lambda context_id, command: kept)
     thread.join()
-    assert kept.data == b"slow" * 100
+    assert kept.data == b"slow" * 150
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from tests.commitment import (
     information,
     references,
     request,
-    wait_until,
 )
 from tests.fault.pacs import VERIFICATION, Pacs
+from tests.waiting import LONG, wait_until
 
 
 @pytest.fixture
@@ -67,9 +67,7 @@ def test_an_association_that_is_aborted_at_once_is_not_taken_over(caller, pacs):
     assoc = caller.associate([build_context(VERIFICATION)])
     [theirs] = pacs._ae.active_associations
     theirs.abort()
-    give_up = time.monotonic() + 5
-    while assoc.is_established and time.monotonic() < give_up:
-        time.sleep(0.01)
+    wait_until(lambda: not assoc.is_established)
     assert taken_over(assoc) is None
 
 
@@ -94,9 +92,9 @@ def test_a_release_waits_for_a_report_that_is_being_answered(node):
             [build_context(PUSH_MODEL)], evt_handlers=[(evt.EVT_N_EVENT_REPORT, slowly)]
         )
         assert request(assoc, asked) == 0x0000
-        assert reporting.wait(5)
+        assert reporting.wait(LONG)
         assoc.release()
-        wait_until(lambda: archive.answers, 5)
+        wait_until(lambda: archive.answers)
     assert assoc.is_released
     assert archive.answers == [0x0000]
     assert not assoc.dul.is_alive()

@@ -40,6 +40,7 @@ from tests.scanner import (
     p_data,
 )
 from tests.unit.dimse.conftest import TIMEOUTS
+from tests.waiting import LONG
 
 STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 C_GET_RQ, C_CANCEL_RQ, C_STORE_RSP = 0x0010, 0x0FFF, 0x8001
@@ -90,7 +91,7 @@ class Caller(Scanner):
 
     def __init__(self, serving: Serving) -> None:
         contexts = [(STUDY_ROOT_GET, [EXPLICIT]), (VERIFICATION, [EXPLICIT])]
-        super().__init__(serving.port, contexts, timeout=10.0)
+        super().__init__(serving.port, contexts, timeout=LONG)
 
     def say(self, *elements: tuple[int, str | int], data: bytes | None = None) -> None:
         context, _ = self.accepted[STUDY_ROOT_GET]
@@ -174,7 +175,7 @@ def test_an_identifier_that_is_too_long_ends_the_association(serving):
 
 def test_too_many_requests_at_once_end_the_association(serving):
     go_on = threading.Event()
-    serving.serve = lambda request: go_on.wait(10)
+    serving.serve = lambda request: go_on.wait(LONG)
     with Caller(serving) as caller:
         for message_id in range(1, 41):
             caller.ask(message_id)
@@ -194,7 +195,7 @@ def test_a_cancel_is_seen_while_the_request_is_served(serving):
     serving.serve = serve
     with Caller(serving) as caller:
         caller.ask()
-        assert begun.wait(5)
+        assert begun.wait(LONG)
         caller.say((0x0100, C_CANCEL_RQ), (0x0120, 99))
         caller.say((0x0100, C_CANCEL_RQ), (0x0120, 7))
         assert number(caller.hear()[0], STATUS) == 0xFE00
@@ -232,9 +233,9 @@ def test_a_peer_that_goes_away_is_seen(serving, leave):
     serving.serve = serve
     caller = Caller(serving).associate()
     caller.ask()
-    assert begun.wait(5)
+    assert begun.wait(LONG)
     leave(caller)
-    assert serving.ended.wait(5)
+    assert serving.ended.wait(LONG)
     assert isinstance(serving.error, CallerGoneError)
 
 
@@ -263,7 +264,7 @@ def test_a_peer_that_does_not_answer_a_sub_operation_is_left(serving):
         caller.ask()
         caller.hear()
         assert caller.read_pdu()[0] == ABORT
-    assert serving.ended.wait(5)
+    assert serving.ended.wait(LONG)
     assert "no answer in 3 s" in str(serving.error)
 
 
