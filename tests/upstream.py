@@ -113,7 +113,7 @@ class Upstream:
         Of each association: abstract syntaxes and their transfer syntaxes, and what was proposed
         in extended negotiation under ``"extended"``.
     ends : list of str
-        How each association ended: released, aborted or closed.
+        How each association ended: released, aborted or closed; said when the connection has.
     rejects : bool
         Whether associations are rejected.
     """
@@ -166,14 +166,14 @@ class Upstream:
 
     def _serve(self, sock: socket.socket) -> None:
         try:
-            _Conversation(self, sock).serve()
+            with sock:
+                _Conversation(self, sock).serve()
         except _EndedError as error:
             self.ends.append(str(error))
         except OSError:
             self.ends.append("closed")
         finally:
             self._open.discard(sock)
-            sock.close()
 
 
 class _Conversation:

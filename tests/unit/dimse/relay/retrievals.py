@@ -23,6 +23,7 @@ from atlas_node.dimse import settings
 from atlas_node.dimse.peer import Caller, Peer
 from tests.fault.pacs import ct_object
 from tests.ports import free_port
+from tests.waiting import LONG, wait_until
 
 settings.apply()
 
@@ -52,6 +53,7 @@ class ScriptedArchive:
         self.answered: list[int] = []
         self.cancelled = threading.Event()
         self.released = threading.Event()
+        self.stopped = threading.Event()
         self.port = free_port()
         self._classes = classes
 
@@ -73,6 +75,7 @@ class ScriptedArchive:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stopped.set()
         self._ae.shutdown()
 
     @property
@@ -95,19 +98,39 @@ class ScriptedArchive:
         yield (*where, {"contexts": contexts}) if where else (None, None)
         yield from self._objects(event)
 
+    def is_cancelled(self, event: evt.Event) -> bool:
+        """Whether the request was cancelled, which pynetdicom says once."""
+        if event.is_cancelled:
+            self.cancelled.set()
+        return self.cancelled.is_set()
+
     def _objects(self, event: evt.Event) -> Iterator[Any]:
         yield len(self.objects)
         if self.final is not None:
             yield self.final, None
             return
         for number, ds in enumerate(self.objects):
-            if event.is_cancelled:
-                self.cancelled.set()
-                yield 0xFE00, None
-                return
             if number in self.before:
                 self.before[number](self, event)
+            if self.is_cancelled(event):
+                yield 0xFE00, None
+                return
             yield 0xFF00, ds
+
+
+def await_cancel(archive: ScriptedArchive, event: evt.Event) -> None:
+    """Send nothing before the request is cancelled."""
+    wait_until(lambda: archive.is_cancelled(event))
+
+
+def await_end(archive: ScriptedArchive, event: evt.Event) -> None:
+    """Send nothing before the association has ended."""
+    archive.released.wait(LONG)
+
+
+def fall_silent(archive: ScriptedArchive, event: evt.Event) -> None:
+    """Send nothing for as long as the test goes on."""
+    archive.stopped.wait(LONG)
 
 
 def hang_up(archive: ScriptedArchive, event: evt.Event) -> None:

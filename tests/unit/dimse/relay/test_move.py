@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -28,6 +27,8 @@ from tests.ports import free_port
 from tests.unit.dimse.relay.retrievals import (
     ScriptedArchive,
     Workstation,
+    await_cancel,
+    await_end,
     hang_up,
     leave,
     objects,
@@ -36,6 +37,7 @@ from tests.unit.dimse.relay.retrievals import (
     vr_of_mosaic,
 )
 from tests.unit.dimse.relay.retrieving_node import RetrievingNode
+from tests.waiting import LONG
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ class TestThroughTheNode:
         station.pending = lambda assoc, status: (
             assoc.send_c_cancel(7, 1) if status.NumberOfCompletedSuboperations == 1 else None
         )
-        archive.before = dict.fromkeys(range(1, 5), lambda archive, event: time.sleep(0.3))
+        archive.before = dict.fromkeys(range(1, 5), await_cancel)
         outcome = station.move(study_keys(), "PACS")
         assert outcome.status == 0xFE00
         assert archive.cancelled.is_set()
@@ -186,9 +188,9 @@ class TestThroughTheNode:
     def test_a_caller_that_goes_away_ends_the_retrieval(self, node, archive, pacs, go):
         station = Workstation(node.port)
         station.pending = go
-        archive.before = dict.fromkeys(range(1, 5), lambda archive, event: time.sleep(0.2))
+        archive.before = dict.fromkeys(range(1, 5), await_end)
         station.move(study_keys(), "PACS")
-        assert node.ended.wait(5.0)
+        assert node.ended.wait(LONG)
         assert node.answers == [None]
         assert len(pacs.arrived) < 5
 
@@ -259,7 +261,7 @@ class TestStraight:
         station.pending = lambda assoc, status: (
             assoc.send_c_cancel(7, 1) if status.NumberOfCompletedSuboperations == 1 else None
         )
-        archive.before = dict.fromkeys(range(1, 5), lambda archive, event: time.sleep(0.3))
+        archive.before = dict.fromkeys(range(1, 5), await_cancel)
         assert station.move(study_keys(), "FAR").status == 0xFE00
         assert archive.cancelled.is_set()
 
