@@ -35,3 +35,9 @@ def free_port() -> int:
         port = next(_ports)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
+
+
+def listens(port: int) -> bool:
+    """Whether a process listens on a port by now; it notices the question as a connection."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from atlas_node.config import Config, load_config
 from atlas_node.log import LogStore
@@ -22,13 +22,15 @@ from atlas_node.web import WebServer
 from tests.peers import program
 from tests.ports import free_port
 from tests.scan_log import fill
+from tests.waiting import LONG
 
 CHROMIUM_ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-TIMEOUT = 10_000
+TIMEOUT = 1000 * LONG
 """Milliseconds that an action or an expectation may take."""
+expect.set_options(timeout=TIMEOUT)
 
 
 @dataclass(frozen=True)

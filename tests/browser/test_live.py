@@ -109,7 +109,7 @@ def test_what_arrives_while_one_reads_further_down_waits(serve, open_page: Open,
     button.click()
     expect(page.locator(".row").first).to_have_attribute("href", f"/objects/{thing.object_id}")
     expect(button).to_be_hidden()
-    assert page.evaluate("window.scrollY") == 0
+    page.wait_for_function("window.scrollY === 0")
 
 
 def test_a_paused_page_stays_and_goes_on_when_told(serve, open_page: Open, arrival):

@@ -17,6 +17,8 @@ from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table, TableStyle
 
 from atlas_dictionary.compiler import read_source
+from tests.browser.conftest import TIMEOUT
+from tests.waiting import LONG
 
 SCRIPT = Path(sys.executable).with_name("atlas-scrape")
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -69,7 +71,7 @@ def review(chromium: Browser, statement: tuple[Path, Path], tmp_path: Path) -> I
         assert process.stdout is not None
         address = json.loads(process.stdout.readline())["url"]
         context = chromium.new_context(viewport={"width": 1400, "height": 900})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(TIMEOUT)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda r: complaints.append(r.url) if "127.0.0.1" not in r.url else None)
@@ -130,7 +132,7 @@ def test_a_review_by_keyboard_from_first_row_to_import(review: Review) -> None:
     assert {s.key.creator for s in table.statements} == {"ACME_GAIN_01", "ACME_MODE_01"}
     assert all(s.detail.endswith(", reviewed") for s in table.statements)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(LONG) == 0
     assert process.stderr is not None
     assert process.stderr.read() == "5 of 6 rows decided\n"
 

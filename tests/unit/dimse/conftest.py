@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from atlas_node.errors import SpoolFullError
 from atlas_node.model import Envelope
 from tests.ports import free_port
 from tests.spools import FedSpool
+from tests.waiting import LONG, wait_until
 
-TIMEOUTS = Timeouts(acse=3.0, dimse=3.0, network=3.0, connect=2.0)
+TIMEOUTS = Timeouts(acse=LONG, dimse=LONG, network=LONG, connect=LONG)
 
 
 class ArrivedObject:
@@ -34,19 +36,24 @@ class ArrivedObject:
         if self.size + len(data) > self.received.max_object_bytes:
             raise SpoolFullError("an object grows past the limit")
         self.data += data
+        self.received.is_coming.set()
 
     def abandon(self) -> None:
         self.received.abandoned.append(self.envelope)
 
 
 class Received:
-    """What the SCP handed on; `error` is raised instead of taking an object."""
+    """What the SCP handed on; `error` is raised instead of taking an object.
+
+    `is_coming` is set when the first bytes of one have come.
+    """
 
     def __init__(self, max_object_bytes: int) -> None:
         self.max_object_bytes = max_object_bytes
         self.objects: list[tuple[Envelope, bytes]] = []
         self.abandoned: list[Envelope] = []
         self.error: Exception | None = None
+        self.is_coming = threading.Event()
 
     def begin(self, envelope: Envelope) -> ArrivedObject:
         return ArrivedObject(self, envelope)
@@ -69,8 +76,10 @@ class RunningScp:
         self.scp.start()
 
     def stop(self) -> None:
+        """Stop it, and wait for all that it has to say of its associations."""
         self.scp.stop(0.0)
         self.listener.close()
+        wait_until(lambda: not self.scp._server.active_associations)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,5 @@
-import contextlib
 import errno
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -14,16 +12,17 @@ from pynetdicom import _config
 
 from atlas_dictionary import open_layers
 from atlas_node.annotate import Annotator
-from atlas_node.config import Destination, Retry
+from atlas_node.config import Destination, NodeSettings, Retry, Timeouts
 from atlas_node.dimse import Courier, settings
 from atlas_node.dimse.deliver import backoff
 from atlas_node.model import DeliveryStatus, Envelope, Policy
 from atlas_node.spool import Recipient
 from tests.fault.destination import Destination as Sockets
-from tests.fault.destination import Late, Misdeed
+from tests.fault.destination import Misdeed
 from tests.fault.pacs import Pacs, ct_object, encoded
 from tests.peers import environment, program
-from tests.ports import free_port
+from tests.ports import free_port, listens
+from tests.waiting import LONG, wait_until
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 
@@ -45,16 +44,17 @@ def deliver(spool, node, annotator):
     """Start a courier to a port."""
     running = []
 
-    def start(port, name="pacs", **changes):
+    def start(port, name="pacs", timeouts=node.timeouts, **changes):
         values = {"retry": Retry(first_delay=0.05, max_delay=0.1, max_tries=3), **changes}
         destination = Destination(name=name, ae_title="PACS", host="127.0.0.1", port=port, **values)
-        running.append(Courier(destination, node, spool, lambda: annotator))
+        ours = NodeSettings(timeouts=timeouts)
+        running.append(Courier(destination, ours, spool, lambda: annotator))
         running[-1].start()
         return running[-1]
 
     yield start
     for courier in running:
-        courier.stop(5)
+        courier.stop(LONG)
 
 
 @pytest.fixture
@@ -86,12 +86,16 @@ def state(spool, uid, destination="pacs"):
     raise AssertionError("the object is not in the spool")
 
 
-def wait_for(spool, uid, *statuses, destination="pacs", timeout=10):
-    give_up = time.monotonic() + timeout
-    while state(spool, uid, destination).status not in statuses:
-        assert time.monotonic() < give_up, state(spool, uid, destination)
-        time.sleep(0.01)
-    return state(spool, uid, destination)
+def wait_for(spool, uid, *statuses, destination="pacs"):
+    """The delivery as it was when it had one of the statuses."""
+    seen = []
+
+    def has_come():
+        seen.append(state(spool, uid, destination))
+        return seen[-1].status in statuses
+
+    wait_until(has_come)
+    return seen[-1]
 
 
 @pytest.mark.parametrize("policy", Policy)
@@ -199,7 +203,7 @@ def test_a_series_waits_for_its_object_that_failed_and_other_series_do_not(
         0x0110 if event.request.AffectedSOPInstanceUID == first and not go_on.is_set() else 0x0000
     )
     pacs.start()
-    deliver(pacs.port, retry=Retry(first_delay=0.6, max_delay=0.6))
+    deliver(pacs.port, retry=Retry(first_delay=1.5, max_delay=1.5))
     assert pacs.wait_for(others)
     wait_for(spool, first, DeliveryStatus.FAILED)
     time.sleep(0.3)
@@ -283,8 +287,7 @@ def test_a_series_waits_when_its_next_object_is_refused_without_a_reason_as_well
     pacs.answer = lambda event: 0x0110
     pacs.start()
     deliver(pacs.port, retry=Retry(first_delay=0.02, max_delay=0.02))
-    while state(spool, uids[0]).tries < 8:
-        time.sleep(0.01)
+    wait_until(lambda: state(spool, uids[0]).tries >= 8)
     assert state(spool, uids[1]).tries > 0
     assert [state(spool, uid).tries for uid in uids[2:]] == [0, 0]
 
@@ -336,14 +339,16 @@ def test_a_series_goes_on_when_its_object_that_failed_is_dropped(pacs, deliver, 
 def test_a_series_that_is_refused_does_not_fail_one_object_after_the_other(
     pacs, deliver, accept, spool
 ):
-    uids = [accept(number) for number in range(6)]
-    pacs.answer = lambda event: 0x0110
+    first, *others = uids = [accept(number) for number in range(6)]
+    asked = []
+    pacs.answer = lambda event: asked.append(event.request.AffectedSOPInstanceUID) or 0x0110
     pacs.start()
-    deliver(pacs.port, retry=Retry(first_delay=0.4, max_delay=0.4, max_tries=2))
-    begun = time.monotonic()
+    deliver(pacs.port, retry=Retry(first_delay=1.0, max_delay=1.0, max_tries=2))
     for uid in uids:
         wait_for(spool, uid, DeliveryStatus.DEAD)
-    assert time.monotonic() - begun < 2.0  # 0.4 s for the first and 0.4 s for all others
+    # One delay for the first, and one for all others together.
+    assert asked[:7] == [first, first, *others]
+    assert sorted(asked[7:]) == sorted(others)
 
 
 def test_a_destination_out_of_resources_is_tried_for_as_long_as_it_takes(
@@ -375,10 +380,7 @@ class SometimesFull:
 
     def has_room_again(self, for_it):
         """End what kept all objects out, after more tries than there are for one object."""
-        give_up = time.monotonic() + 10
-        while self.asked.count(self._uid) < 4:
-            assert time.monotonic() < give_up, "it is not tried any more"
-            time.sleep(0.01)
+        wait_until(lambda: self.asked.count(self._uid) >= 4)
         self.for_it, self.for_all = for_it, 0x0000
         self.asked.clear()
 
@@ -421,17 +423,18 @@ def test_a_series_goes_on_at_once_when_the_second_of_two_that_failed_is_stored(
     again = iter([0x0110])
     refused = refusing(first, 0x0110)
 
+    asked = []
+
     def answer(event):
-        of_second = event.request.AffectedSOPInstanceUID == second
-        return refused(event) or (next(again, 0x0000) if of_second else 0x0000)
+        asked.append(event.request.AffectedSOPInstanceUID)
+        return refused(event) or (next(again, 0x0000) if asked[-1] == second else 0x0000)
 
     pacs.answer = answer
     pacs.start()
-    deliver(pacs.port, retry=Retry(first_delay=0.1, max_delay=600))
-    begun = time.monotonic()
+    deliver(pacs.port, retry=Retry(first_delay=0.4, max_delay=600))
     assert pacs.wait_for([second, *others])
     assert pacs.arrived == [second, *others]
-    assert (state(spool, first).tries, time.monotonic() - begun < 2.0) == (3, True)
+    assert asked[: asked.index(others[-1])].count(first) == 3
 
 
 def test_an_object_for_which_alone_a_destination_has_no_resources_is_dead_in_the_end(
@@ -479,13 +482,7 @@ def storescp(tmp_path):
         [program("storescp"), "--fork", "-aet", "PACS", "+xa", "-od", folder, str(port)],
         env=environment(),
     )
-    give_up = time.monotonic() + 10
-    while True:
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port)).close()
-            break
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+    wait_until(lambda: listens(port))
     yield port, folder
     server.kill()
     server.wait()
@@ -557,17 +554,21 @@ def test_bad_objects_that_are_due_again_do_not_come_one_after_the_other(
     """A good one after each shows that the destination is well, so it is not let rest."""
     bad = [accept(number, series=f"1.2.{number}") for number in range(3)]
     asked = []
-    sockets.answer = lambda arrival: 0xC000 if arrival.uid in bad else Late(0.8)
-    sockets.during = breaks_over((), asked)
-    deliver(sockets.port, retry=Retry(first_delay=0.4, max_delay=600))
-    for uid in bad:
-        wait_for(spool, uid, DeliveryStatus.FAILED)
+    go_on = threading.Event()
+
+    def answer(arrival):
+        return 0xC000 if arrival.uid in bad else go_on.wait(LONG) and 0x0000
+
+    sockets.answer, sockets.during = answer, breaks_over((), asked)
+    deliver(sockets.port, retry=Retry(first_delay=1.5, max_delay=600))
+    due = max(wait_for(spool, uid, DeliveryStatus.FAILED).next_try_at for uid in bad)
     slow = accept(3, series="1.3")
-    while asked != [*bad, slow]:
-        time.sleep(0.01)
+    wait_until(lambda: asked == [*bad, slow])
     good = [accept(number, series=f"1.4.{number}") for number in range(3)]
     asked.clear()
     sockets.answer, sockets.during = lambda arrival: 0x0000, breaks_over(bad, asked)
+    wait_until(lambda: time.time() > due)
+    go_on.set()
     for uid in good:
         wait_for(spool, uid, DeliveryStatus.SENT)
     assert asked == [bad[0], good[0], bad[1], good[1], bad[2], good[2]]
@@ -581,14 +582,12 @@ def test_a_destination_that_breaks_over_every_object_is_let_rest_and_gets_each_i
     sockets.during = breaks_over(uids, asked)
     begun = time.monotonic()
     courier = deliver(sockets.port, retry=Retry(first_delay=0.1, max_delay=0.2, max_tries=99))
-    while len(asked) < 12:
-        time.sleep(0.01)
+    wait_until(lambda: len(asked) >= 12)
     assert time.monotonic() - begun >= 10 * 0.1 * 0.8
     assert asked[:6] == uids
     assert sockets.associations <= len(asked) + 1
-    while (resting := courier.state()).next_try_at is None:  # it is trying, just now
-        time.sleep(0.01)
-    assert "aborted the association" in resting.failure
+    wait_until(lambda: courier.state().next_try_at is not None)  # it tries now and then
+    assert "aborted the association" in courier.state().failure
 
 
 def test_a_single_bad_object_is_not_sent_again_without_a_pause(sockets, deliver, accept, spool):
@@ -627,18 +626,18 @@ def test_an_object_that_brings_the_destination_down_is_not_the_first_when_it_is_
 
 def test_an_object_that_is_answered_too_late_is_sent_again(pacs, deliver, accept, spool):
     """The destination may have it twice; nobody but the destination can tell."""
-    late = threading.Event()
+    first, sent_again = iter([True]), threading.Event()
 
     def answer_late_once(event):
-        if not late.is_set():
-            late.set()
-            time.sleep(3.5)  # the node waits 3 s
+        if next(first, False):
+            sent_again.wait(LONG)
+        sent_again.set()
         return 0x0000
 
     pacs.answer = answer_late_once
     pacs.start()
     uid = accept()
-    deliver(pacs.port)
+    deliver(pacs.port, timeouts=Timeouts(dimse=1.0))
     record = wait_for(spool, uid, DeliveryStatus.SENT)
     assert record.tries == 2
     assert pacs.wait(lambda pacs: len(pacs.objects[uid]) == 2)
@@ -753,7 +752,7 @@ def test_a_fault_of_ours_ends_neither_the_thread_nor_the_object(
     courier.start()
     assert pacs.wait_for([uid])
     wait_for(spool, uid, DeliveryStatus.SENT)
-    courier.stop(5)
+    courier.stop(LONG)
 
 
 def test_an_idle_association_is_released(pacs, deliver, accept, spool):
@@ -761,11 +760,7 @@ def test_an_idle_association_is_released(pacs, deliver, accept, spool):
     uid = accept()
     deliver(pacs.port, idle_timeout=0.1)
     wait_for(spool, uid, DeliveryStatus.SENT)
-    for _ in range(300):
-        if not pacs._ae.active_associations:
-            break
-        time.sleep(0.01)
-    assert not pacs._ae.active_associations
+    wait_until(lambda: not pacs._ae.active_associations)
     assert pacs.wait_for([accept()])
     assert pacs.associations == 2
 
@@ -775,19 +770,19 @@ def test_a_stopped_courier_ends_after_its_object_and_the_rest_stays(pacs, delive
 
     def wait(event):
         arrived.set()
-        go_on.wait(5)
+        go_on.wait(LONG)
         return 0x0000
 
     pacs.answer = wait
     pacs.start()
     first, second = accept(1), accept(2)
     courier = deliver(pacs.port)
-    assert arrived.wait(5)
+    assert arrived.wait(LONG)
     assert not courier.resting
     courier.stop(0)
     go_on.set()
     wait_for(spool, first, DeliveryStatus.SENT)
-    courier.stop(5)
+    courier.stop(LONG)
     assert state(spool, second).status is DeliveryStatus.PENDING
     assert spool.due("pacs")
 
@@ -800,16 +795,16 @@ def test_a_stop_that_comes_just_before_the_next_object_is_taken_is_not_slept_ove
 
     def take_late(*arguments):
         taking.set()
-        go_on.wait(5)
+        go_on.wait(LONG)
         return take(*arguments)
 
     monkeypatch.setattr(spool, "take", take_late)
     courier = deliver(pacs.port)
-    assert taking.wait(5)
+    assert taking.wait(LONG)
     courier.stop(0)
     uid = accept()
     go_on.set()
-    courier.stop(5)
+    courier.stop(LONG)
     assert not courier._thread.is_alive()
     assert (state(spool, uid).status, state(spool, uid).tries) == (DeliveryStatus.PENDING, 0)
 

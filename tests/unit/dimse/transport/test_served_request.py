@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from atlas_node.config import NodeSettings
+from atlas_node.config import NodeSettings, Timeouts
 from atlas_node.dimse import listen
 from atlas_node.dimse.settings import application_entity
 from atlas_node.dimse.status import Answer
@@ -49,12 +49,12 @@ C_GET_RQ, C_CANCEL_RQ, C_STORE_RSP = 0x0010, 0x0FFF, 0x8001
 class Serving:
     """A server that hands requests to a function of the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeouts: Timeouts = TIMEOUTS) -> None:
         self.longest_identifier = 1000
         self.serve: Callable[[ServedRequest], None] = lambda request: request.respond(0)
         self.ended = threading.Event()
         self.error: BaseException | None = None
-        node = NodeSettings(port=free_port(), timeouts=TIMEOUTS)
+        node = NodeSettings(port=free_port(), timeouts=timeouts)
         ae = application_entity(node, "ATLAS")
         for sop_class in VERIFICATION, STUDY_ROOT_GET:
             ae.add_supported_context(sop_class)
@@ -132,6 +132,13 @@ class Caller(Scanner):
 @pytest.fixture
 def serving() -> Iterator[Serving]:
     serving = Serving()
+    yield serving
+    serving.stop()
+
+
+@pytest.fixture
+def impatient() -> Iterator[Serving]:
+    serving = Serving(Timeouts(dimse=1.0))
     yield serving
     serving.stop()
 
@@ -258,14 +265,14 @@ def test_a_sub_operation_gets_the_response_to_it_and_no_other(serving):
         assert number(caller.hear()[0], STATUS) == 0xB007
 
 
-def test_a_peer_that_does_not_answer_a_sub_operation_is_left(serving):
-    serving.serve = lambda request: request.respond(exchange(request))
-    with Caller(serving) as caller:
+def test_a_peer_that_does_not_answer_a_sub_operation_is_left(impatient):
+    impatient.serve = lambda request: request.respond(exchange(request))
+    with Caller(impatient) as caller:
         caller.ask()
         caller.hear()
         assert caller.read_pdu()[0] == ABORT
-    assert serving.ended.wait(LONG)
-    assert "no answer in 3 s" in str(serving.error)
+    assert impatient.ended.wait(LONG)
+    assert "no answer in 1 s" in str(impatient.error)
 
 
 def test_echoes_are_answered_between_the_messages_of_a_request(serving):
