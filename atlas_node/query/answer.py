@@ -91,7 +91,8 @@ class IndexedQuery:
         self._asked = [
             _Asked(key, indexed, parse_key(key.vr, key.values if key.searchable else ()))
             for key in keys
-            if (indexed := known.get((folded_creator(key.creator), key.key))) is not None
+            if not key.in_item
+            and (indexed := known.get((folded_creator(key.creator), key.key))) is not None
         ]
         self._keys = frozenset(it.indexed for it in self._asked)
         self._is_understood = all(

@@ -60,6 +60,8 @@ class PrivateKey:
         that have two readings.
     understood : bool
         Whether the node can tell what is asked; if not, `values` is empty.
+    in_item : bool
+        Whether it stands in an item of a sequence, where the index does not answer it.
     """
 
     tag: int
@@ -69,6 +71,7 @@ class PrivateKey:
     values: tuple[Value, ...]
     encodable: bool = True
     understood: bool = True
+    in_item: bool = False
 
     @property
     def searchable(self) -> bool:
@@ -145,11 +148,23 @@ def resolve(
         is empty in it: every value is asked for. Keys without a creator that came in one block,
         and are not of one creator, stand in blocks of their own.
     list of PrivateKey
-        The private keys at its top level, in order; creators are none.
+        The private keys, those in items after the others; creators are none.
     """
+    encodings = convert_encodings(identifier.get("SpecificCharacterSet", "ISO_IR 6") or "ISO_IR 6")
+    return _resolved(identifier, attributes, indexed, encodings, in_item=False)
+
+
+def _resolved(
+    identifier: Dataset,
+    attributes: PrivateAttributes,
+    indexed: Sequence[IndexedKey],
+    encodings: Sequence[str],
+    *,
+    in_item: bool,
+) -> tuple[Dataset, list[PrivateKey]]:
+    """Do what `resolve` does with an identifier, or an item in it, in some character sets."""
     completed = Dataset()
     completed.update({tag: identifier.get_item(tag) for tag in sorted(identifier.keys())})
-    encodings = convert_encodings(identifier.get("SpecificCharacterSet", "ISO_IR 6") or "ISO_IR 6")
     by_creator = {(folded_creator(it.creator), it.key) for it in indexed}
     keys: list[PrivateKey] = []
     for given, tag, creator in _placed(completed, attributes, indexed):
@@ -171,11 +186,19 @@ def resolve(
         keys.append(
             PrivateKey(
                 int(tag), creator, name, vr, values,
-                encodable=encoded is not None, understood=understood,
+                encodable=encoded is not None, understood=understood, in_item=in_item,
             )
         )  # fmt: skip
         if vr not in ("SQ", "UN"):
             completed[tag] = _raw(tag, vr, encoded or b"")
+    for tag in sorted(completed.keys()):
+        if completed.get_item(tag).VR == "SQ":
+            items = [
+                _resolved(item, attributes, indexed, encodings, in_item=True)
+                for item in completed[tag].value or ()
+            ]
+            completed[tag] = DataElement(tag, "SQ", [item for item, _ in items])
+            keys += (key for _, its in items for key in its)
     return _sorted(completed), keys
 
 

@@ -199,12 +199,12 @@ class Query:
             self._can_match = False
             return
         self._asked, self._is_changed = asked, bool(keys)
-        # A key goes to the upstreams without its value where its VR cannot hold that; at a level
-        # that the index does not have it may do so for nothing.
+        # A key goes to the upstreams without its value where its VR cannot hold that; in an item,
+        # or at a level, that the index does not have it may do so for nothing.
         self._lacks_keys = any(
-            (not key.encodable and key.tag in asked)
+            (not key.encodable and (key.in_item or key.tag in asked))
             or (
-                self._indexed is None
+                (self._indexed is None or key.in_item)
                 and bool(key.values)
                 and is_indexed(key, self._private.configured)
             )

@@ -7,11 +7,13 @@ encoded wherever that is possible.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom.dsutils import decode, encode
 
@@ -25,6 +27,7 @@ EXPLICIT: Final = str(ExplicitVRLittleEndian)
 _KNOWN_VRS: Final = SHORT_FORM | LONG_FORM
 _NUMBERS: Final = frozenset({"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _OF_A_NUMBER: Final = b"0123456789+-.eE\\ "
+_STEP: Final = re.compile(r"\((\w{4}),(\w{4})\)\[(\d+)\]\.")
 
 
 def decode_identifier(identifier: bytes, transfer_syntax_uid: str) -> Dataset:
@@ -124,11 +127,24 @@ def annotated_request(identifier: bytes, given: str, annotator: Annotator) -> Da
     raw = decode(
         io.BytesIO(identifier), syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated
     )
+    _restore_unknown(ds, raw)
+    return ds
+
+
+def _restore_unknown(ds: Dataset, raw: Dataset) -> None:
+    """Make private elements ``UN`` again that were read as such, those in items, too."""
     for element in list(ds):
         given_element = raw.get_item(element.tag)
-        if element.tag.is_private and element.VR != "SQ" and _is_unknown(given_element):
+        if element.VR == "SQ":
+            if _is_sequence(raw, element.tag):
+                for item, given_item in zip(element.value, raw[element.tag].value, strict=False):
+                    _restore_unknown(item, given_item)
+        elif element.tag.is_private and _is_unknown(given_element):
             ds[element.tag] = DataElement(element.tag, "UN", given_element.value or b"")
-    return ds
+
+
+def _is_sequence(ds: Dataset, tag: BaseTag) -> bool:
+    return tag in ds and ds[tag].VR == "SQ"
 
 
 def _is_unknown(element: DataElement | RawDataElement | None) -> bool:
@@ -148,9 +164,10 @@ def annotated(identifier: bytes, given: str, annotator: Annotator) -> Dataset:
     # With VRs from the dictionary of the node, and never from that of a library.
     annotation = annotator.annotate(identifier, given, Policy.DECODE, EXPLICIT)
     ds = decode_identifier(b"".join(annotation.pieces), annotation.transfer_syntax_uid)
-    for tag, text in _texts_of_numbers(annotation).items():
-        if tag in ds:
-            ds[tag] = DataElement(tag, "UN", text)
+    for path, tag, text in _texts_of_numbers(annotation):
+        holder = _at(ds, path)
+        if holder is not None and tag in holder:
+            holder[tag] = DataElement(tag, "UN", text)
     return ds
 
 
@@ -172,15 +189,25 @@ def annotated_response(
     return annotation.pieces
 
 
-def _texts_of_numbers(annotation: Annotation) -> dict[int, bytes]:
+def _texts_of_numbers(annotation: Annotation) -> list[tuple[str, int, bytes]]:
     """Return the private elements of a response whose values may be texts of binary numbers.
 
     Orthanc answers so: the US 36 as ``UN`` with the bytes ``36``, which would be the US 13875.
-    Which of both is meant their bytes do not tell.
+    Which of both is meant their bytes do not tell. Of each its path, tag and value.
     """
-    found: dict[int, bytes] = {}
+    found: list[tuple[str, int, bytes]] = []
     for path, group, element, _, _, before, vr, *_, value in annotation.facts():
         is_new = vr in _NUMBERS and vr != before.decode()
-        if is_new and not path and value and not value.strip(_OF_A_NUMBER):
-            found[group << 16 | element] = value
+        if is_new and value and not value.strip(_OF_A_NUMBER):
+            found.append((path, group << 16 | element, value))
     return found
+
+
+def _at(ds: Dataset, path: str) -> Dataset | None:
+    """Return the item at the path of a fact, such as ``(0040,0100)[0].``; None if it is not one."""
+    for group, element, item in _STEP.findall(path):
+        tag = Tag(int(group, 16), int(element, 16))
+        if not _is_sequence(ds, tag) or len(ds[tag].value) <= int(item):
+            return None
+        ds = ds[tag].value[int(item)]
+    return ds

@@ -87,6 +87,18 @@ def test_a_missing_creator_that_may_be_several_stays_missing(attributes):
     assert completed[0x0019, 0x100C].value == b"1000"
 
 
+def test_a_key_in_an_item_is_completed_too(attributes):
+    ds = Dataset()
+    ds.ScheduledProcedureStepSequence = [request(0x10, "UN", b"", creator="", group=0x0863)]
+    completed, (key,) = resolve(ds, attributes)
+    [item] = completed.ScheduledProcedureStepSequence
+    assert (key.creator, key.vr, key.in_item) == (EOS, "SL", True)
+    assert item[0x0863, 0x0010].value == EOS
+    assert item[0x0863, 0x1010].VR == "SL"
+    [before] = ds.ScheduledProcedureStepSequence
+    assert (0x0863, 0x0010) not in before, "the request is not changed"
+
+
 def test_an_unknown_creator_leaves_the_key_as_it_came(attributes):
     ds = on_the_wire(request(0x0C, "UN", b"1000", creator="NOBODY KNOWS"))
     completed, (key,) = resolve(ds, attributes)

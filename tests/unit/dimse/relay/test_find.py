@@ -48,6 +48,17 @@ from tests.workstation import PATIENT_ROOT, STUDY_ROOT, WORKLIST, Workstation
 MOSAIC = 0x0019100A
 
 
+def in_an_item(tag: int, value: bytes) -> Dataset:
+    """Return an identifier of a worklist with a private element of Siemens in its sequence."""
+    item = Dataset()
+    item.Modality = "MR"
+    item.add_new(tag & 0xFFFF0000 | 0x0010, "LO", MR_HEADER)
+    item.add_new(tag, "UN", value)
+    ds = Dataset()
+    ds.PatientName, ds.ScheduledProcedureStepSequence = "", [item]
+    return ds
+
+
 class TestOneUpstream:
     def test_responses_come_as_the_upstream_gives_them(self, run_node):
         replies = [pending(1), Reply(FF01, encoded(study(2))), Reply(SUCCESS)]
@@ -282,6 +293,36 @@ class TestPrivateElements:
         asked, found = self.ask_for_mosaic(run_node, vr, value, EXPLICIT)
         assert statuses(found) == [PENDING, SUCCESS]
         assert asked.get_item(MOSAIC).value == (value if vr == "US" else b"$\0")
+
+    @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+    @pytest.mark.parametrize(
+        ("value", "status", "asked"),
+        [(b"36  ", PENDING, b"$\0"), (b"$\0", PENDING, b"$\0"), (b"30-40 ", FF01, b"")],
+    )
+    def test_a_key_in_an_item_of_a_sequence_goes_upstream_with_its_vr(
+        self, run_node, value, status, asked, syntax
+    ):
+        request = in_an_item(MOSAIC, value)
+        reply = Reply(PENDING, encoded(study_keys(), syntax))
+        with Upstream(answers(reply, Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port, [(WORKLIST, (syntax,))]) as workstation:
+                found = workstation.find(encoded(request, syntax), WORKLIST)
+        [item] = decoded(upstream.requests[0].identifier).ScheduledProcedureStepSequence
+        assert (item.get_item(MOSAIC).VR, item.get_item(MOSAIC).value or b"") == ("US", asked)
+        assert statuses(found) == [status, SUCCESS]
+
+    @pytest.mark.parametrize(("value", "vr"), [(b"36", "UN"), (b"$\0", "US")])
+    def test_what_may_be_the_text_of_a_number_stays_as_it_is_in_an_item_too(
+        self, run_node, value, vr
+    ):
+        reply = Reply(PENDING, encoded(in_an_item(MOSAIC, value)))
+        with Upstream(answers(reply, Reply(SUCCESS))) as upstream:
+            node = run_node(upstream.entry())
+            with Workstation(node.port, [(WORKLIST, (EXPLICIT,))]) as workstation:
+                found = workstation.find(encoded(in_an_item(MOSAIC, b"")), WORKLIST)
+        [item] = decoded(found[0].identifier).ScheduledProcedureStepSequence
+        assert (item.get_item(MOSAIC).VR, item.get_item(MOSAIC).value) == (vr, value)
 
     def ask_for_mosaic(self, run_node, vr, value, syntax):
         """Ask by (0019,xx0a) of Siemens, a US; return what came upstream, and the responses."""
