@@ -25,6 +25,7 @@ from atlas_node.dimse.relay.identifier import (
     annotated_request,
     annotated_response,
     carried_over,
+    carriers,
     decode_identifier,
     encode_identifier,
 )
@@ -220,7 +221,7 @@ class Query:
         command = {it: value for it, value in self._request.command.items() if it not in _OURS}
         for is_last in (False, True):
             try:
-                upstream = kept.open()
+                upstream = kept.open(carriers(self._request.identifier, self._syntax))
                 context_id, syntax = upstream.context_of(self._sop_class)
                 if not self._can_match:
                     self._finals[kept.upstream.name] = _Final(kept.upstream.name, SUCCESS)

@@ -12,6 +12,7 @@ from typing import Final
 
 from atlas_node.annotate import Annotator
 from atlas_node.config import NodeSettings, Upstream
+from atlas_node.dimse.relay.identifier import carriers
 from atlas_node.dimse.relay.retrieval import Retrieval
 from atlas_node.dimse.relay.retrieved import HandedOn, Keeper
 from atlas_node.dimse.relay.retrieving import open_upstream, with_alternative
@@ -118,6 +119,7 @@ def get(
     annotator: Callable[[], Annotator],
     policy: Policy,
     longest_identifier: int,
+    extended: bytes = b"",
 ) -> Answer:
     """Serve a C-GET request (PS3.4 C.4.3) and return the final status.
 
@@ -132,6 +134,8 @@ def get(
     policy : Policy
     longest_identifier : int
         Bytes.
+    extended : bytes
+        What the caller proposes in SOP class extended negotiation, if anything.
 
     Raises
     ------
@@ -144,7 +148,13 @@ def get(
     for upstream in upstreams:
         try:
             opened = open_upstream(
-                upstream, node, service, callers.to_propose(), longest_identifier
+                upstream,
+                node,
+                service,
+                callers.to_propose(),
+                longest_identifier,
+                syntaxes=carriers(request.identifier, syntax),
+                extended=extended,
             )
         except PeerError as error:
             retrieval.failed(Answer(UNABLE_TO_PROCESS, str(error)))

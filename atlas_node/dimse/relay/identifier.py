@@ -11,20 +11,23 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.dsutils import decode, encode
 
 from atlas_node.annotate import Annotation, Annotator
 from atlas_node.encoding.header import LITTLE_ENDIAN
-from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
+from atlas_node.encoding.vr import LONG_FORM, MAX_SHORT_LENGTH, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.model import Policy
 
 EXPLICIT: Final = str(ExplicitVRLittleEndian)
+IMPLICIT: Final = str(ImplicitVRLittleEndian)
 
 _KNOWN_VRS: Final = SHORT_FORM | LONG_FORM
+_SHORT: Final = frozenset(map(bytes.decode, SHORT_FORM))
 _NUMBERS: Final = frozenset({"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _OF_A_NUMBER: Final = b"0123456789+-.eE\\ "
 _STEP: Final = re.compile(r"\((\w{4}),(\w{4})\)\[(\d+)\]\.")
@@ -81,6 +84,29 @@ def is_truncated(identifier: bytes, transfer_syntax_uid: str) -> bool:
             return False
         position = value + length
     return position > end
+
+
+def carriers(identifier: bytes, given: str) -> Sequence[str]:
+    """Return the transfer syntaxes that have room for the values of an identifier, the best first.
+
+    In explicit VR a UI has 65,534 bytes, some 1,500 UIDs. A longer one would be written as ``UN``
+    (PS3.5 6.2.2), in which an archive may not look for UIDs, and take the key for none.
+    """
+    both = (EXPLICIT, IMPLICIT)
+    if given != IMPLICIT or len(identifier) <= MAX_SHORT_LENGTH:
+        return both
+    position, end = 0, len(identifier) - LITTLE_ENDIAN.element.size
+    while position <= end:
+        group, element = LITTLE_ENDIAN.element.unpack_from(identifier, position)[:2]
+        (length,) = LITTLE_ENDIAN.length.unpack_from(identifier, position + 4)
+        if length == UNDEFINED_LENGTH:
+            break
+        tag = group << 16 | element
+        is_short = not group & 1 and dictionary_has_tag(tag) and dictionary_VR(tag) in _SHORT
+        if is_short and length > MAX_SHORT_LENGTH:
+            return (IMPLICIT,)
+        position += LITTLE_ENDIAN.element.size + length
+    return both
 
 
 def encode_identifier(ds: Dataset, transfer_syntax_uid: str) -> bytes:

@@ -32,7 +32,7 @@ from atlas_node.config import Destination, MoveDestination, NodeSettings, QueryS
 from atlas_node.dimse.peer import Peer
 from atlas_node.dimse.presentation import deliverable_as
 from atlas_node.dimse.relay.content import COMPRESSED, classes_in
-from atlas_node.dimse.relay.identifier import decode_identifier
+from atlas_node.dimse.relay.identifier import carriers, decode_identifier
 from atlas_node.dimse.relay.retrieval import Retrieval
 from atlas_node.dimse.relay.retrieved import HandedOn, Keeper
 from atlas_node.dimse.relay.retrieving import open_upstream
@@ -248,6 +248,9 @@ class Move:
         Returns the one in force.
     policy : Policy
         For a destination without one.
+    extended : bytes
+        What the caller proposes in SOP class extended negotiation, if anything. That of C-GET has
+        the same form (PS3.4 C.5.2.1 and C.5.3.1), so the upstream is proposed it for either.
     """
 
     def __init__(
@@ -258,12 +261,14 @@ class Move:
         keeper: Keeper,
         annotator: Callable[[], Annotator],
         policy: Policy,
+        extended: bytes = b"",
     ) -> None:
         self._request = request
         self._node = node
         self._settings = settings
         self._annotator = annotator
         self._policy = policy
+        self._extended = extended
         self._service, self._syntax = request.contexts[request.context_id]
         self._retrieval = Retrieval(request, self._syntax, keeper)
 
@@ -368,5 +373,12 @@ class Move:
     def _open(
         self, upstream: Upstream, service: str, received: Sequence[tuple[str, Sequence[str]]]
     ) -> OpenUpstream:
-        longest = self._settings.max_identifier_bytes
-        return open_upstream(upstream, self._node, service, received, longest)
+        return open_upstream(
+            upstream,
+            self._node,
+            service,
+            received,
+            self._settings.max_identifier_bytes,
+            syntaxes=carriers(self._request.identifier, self._syntax),
+            extended=self._extended,
+        )

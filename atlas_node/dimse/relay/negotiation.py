@@ -71,12 +71,9 @@ def answer_for(
     refused = _refusals(sop_classes, accepted, upstreams) if answered else {}
     offer(assoc, [it for it in sop_classes if it not in refused])
     assoc.refusals = refused
-    extended: dict[str, bytes] = {}
-    for it in opened:
-        extended = it.extended | extended
-    for uid, information in extended.items():
-        if uid in accepted:
-            assoc.acceptor.add_negotiation_item(extended_negotiation(uid, information))
+    for abstract in sop_classes:
+        if information := _agreed(abstract, opened):
+            assoc.acceptor.add_negotiation_item(extended_negotiation(abstract, information))
 
 
 def offer(assoc: AcceptedAssociation, sop_classes: Sequence[str]) -> None:
@@ -90,6 +87,18 @@ def _opened(upstream: KeptUpstream) -> OpenUpstream | PeerError:
         return upstream.open()
     except PeerError as error:
         return error
+
+
+def _agreed(abstract: str, upstreams: Sequence[OpenUpstream]) -> bytes:
+    """Return what all that offer a class have answered to extended negotiation of it.
+
+    Each of its bytes says what is supported, and 0 is what anybody does (PS3.4 C.5.1.1).
+    """
+    offering = [
+        it for it in upstreams if abstract in (accepted for accepted, _ in it.contexts.values())
+    ]
+    answers = (it.extended.get(abstract, b"") for it in offering)
+    return bytes(map(min, zip(*answers, strict=False)))
 
 
 def _refusals(

@@ -8,6 +8,7 @@ would have to fit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pynetdicom import build_role
 from pynetdicom.presentation import build_context
@@ -18,6 +19,7 @@ from atlas_node.dimse.relay.upstream import (
     PLAIN,
     OpenUpstream,
     ServiceRefusedError,
+    extended_negotiation,
     open_association,
 )
 
@@ -34,6 +36,9 @@ def open_upstream(
     service: str,
     received: Sequence[tuple[str, Sequence[str]]],
     longest_identifier: int,
+    *,
+    syntaxes: Sequence[str] = PLAIN,
+    extended: bytes = b"",
 ) -> OpenUpstream:
     """Open an association with an upstream.
 
@@ -47,6 +52,10 @@ def open_upstream(
         SOP classes of objects that it may send on this association, each with transfer syntaxes.
     longest_identifier : int
         Bytes.
+    syntaxes : sequence of str
+        Transfer syntaxes that the request can be written in.
+    extended : bytes
+        What the caller proposes for the service in SOP class extended negotiation, if anything.
 
     Raises
     ------
@@ -55,11 +64,13 @@ def open_upstream(
     PeerError
         When there is no association.
     """
-    contexts = [build_context(service, list(PLAIN))]
+    contexts = [build_context(service, list(syntaxes))]
     contexts += [build_context(abstract, list(syntaxes)) for abstract, syntaxes in received]
-    roles = [build_role(abstract, scp_role=True) for abstract in dict(received)]
+    items: list[Any] = [build_role(abstract, scp_role=True) for abstract in dict(received)]
+    if extended:
+        items.append(extended_negotiation(service, extended))
     try:
-        opened = open_association(upstream, node, contexts, roles, longest_identifier)
+        opened = open_association(upstream, node, contexts, items, longest_identifier)
     except NoContextError as error:
         raise ServiceRefusedError(str(error)) from error
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -56,10 +56,18 @@ class RelaySession:
         Seconds without a request after which the associations with upstreams are released.
     make : callable
         Makes the `KeptUpstream` of an upstream; none is open then.
+    extended : mapping of str to bytes
+        What the caller proposed in SOP class extended negotiation. Also an attribute.
     """
 
-    def __init__(self, idle_after: float, make: Callable[[Upstream], KeptUpstream]) -> None:
+    def __init__(
+        self,
+        idle_after: float,
+        make: Callable[[Upstream], KeptUpstream],
+        extended: Mapping[str, bytes],
+    ) -> None:
         self.idle_after = idle_after
+        self.extended = extended
         self._make = make
         self._kept: dict[Upstream, KeptUpstream] = {}
 
@@ -145,6 +153,7 @@ class QueryRelay:
             lambda upstream: KeptUpstream(
                 upstream, config.node, allowed, extended, self.longest_identifier
             ),
+            extended,
         )
         if allowed:
             answer_for(assoc, allowed, session.upstreams(self._routes.all_upstreams(requestor)))
@@ -214,6 +223,7 @@ class QueryRelay:
             return query.serve(session.upstreams(asked.upstreams))
         # A retrieval has associations of its own, and may take long.
         session.rest()
+        extended = session.extended.get(request.contexts[request.context_id][0], b"")
         if asked.service == "get":
             return get(
                 request,
@@ -223,6 +233,7 @@ class QueryRelay:
                 self._annotator,
                 config.annotate.policy,
                 self.longest_identifier,
+                extended,
             )
         move = Move(
             request,
@@ -231,5 +242,6 @@ class QueryRelay:
             self._keeper,
             self._annotator,
             config.annotate.policy,
+            extended,
         )
         return move.serve(asked.upstreams, config.destinations)

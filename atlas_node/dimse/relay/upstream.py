@@ -162,14 +162,19 @@ class KeptUpstream:
         self.peer = Peer.of(upstream, node)
         self.refused: Mapping[str, int] = {}
         self._node = node
-        self._contexts = [build_context(it, list(PLAIN)) for it in sop_classes[:_MOST_CONTEXTS]]
+        self._sop_classes = sop_classes[:_MOST_CONTEXTS]
         self._items = [extended_negotiation(*it) for it in extended.items()]
         self._longest_identifier = longest_identifier
         self._opened: OpenUpstream | None = None
         self._failed: tuple[float, PeerError] | None = None
 
-    def open(self) -> OpenUpstream:
+    def open(self, syntaxes: Sequence[str] = PLAIN) -> OpenUpstream:
         """Return the association, opening it where there is none.
+
+        Parameters
+        ----------
+        syntaxes : sequence of str
+            Transfer syntaxes that the request can be written in.
 
         Raises
         ------
@@ -177,13 +182,16 @@ class KeptUpstream:
             When there is none, now or a moment ago.
         """
         if self._opened is not None and self._opened.conversation.is_open():
-            return self._opened
+            if all(syntax in syntaxes for _, syntax in self._opened.contexts.values()):
+                return self._opened
+            self.close()
         if self._failed is not None and time.monotonic() - self._failed[0] < _DOWN_FOR:
             raise self._failed[1]
         self._opened = self._failed = None
+        contexts = [build_context(it, list(syntaxes)) for it in self._sop_classes]
         try:
             self._opened = opened = open_association(
-                self.upstream, self._node, self._contexts, self._items, self._longest_identifier
+                self.upstream, self._node, contexts, self._items, self._longest_identifier
             )
         except PeerError as error:
             self._failed = (time.monotonic(), error)

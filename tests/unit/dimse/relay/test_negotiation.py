@@ -10,7 +10,9 @@ from tests.unit.dimse.relay.queries import (
     NOT_SUPPORTED,
     SUCCESS,
     answers,
+    decoded,
     encoded,
+    keys,
     pending,
     statuses,
     study_keys,
@@ -22,6 +24,7 @@ BIG_ENDIAN = "1.2.840.10008.1.2.2"
 HANGING_PROTOCOL = "1.2.840.10008.5.1.4.38.2"
 UPS_PULL = "1.2.840.10008.5.1.4.34.6.3"
 BOTH = (EXPLICIT, IMPLICIT)
+C_MOVE_RQ = 0x0021
 
 
 @pytest.fixture
@@ -102,6 +105,46 @@ def test_an_upstream_that_does_not_answer_extended_negotiation_has_none(run_node
     node = run_node(upstream.entry())
     with Workstation(node.port, extended={STUDY_ROOT: b"\1\1\1"}) as workstation:
         assert workstation.extended == {}
+
+
+def test_of_several_upstreams_what_all_of_them_support_is_answered(run_node, upstream):
+    with Upstream(answers(Reply(SUCCESS))) as second, Upstream(answers(Reply(SUCCESS))) as third:
+        upstream.extended = {STUDY_ROOT: b"\1\0\1"}
+        second.extended = {STUDY_ROOT: b"\1\1"}
+        third.results = {STUDY_ROOT: 3}
+        node = run_node(upstream.entry("first"), second.entry("second"), third.entry("third"))
+        with Workstation(node.port, extended={STUDY_ROOT: b"\1\1\1"}) as workstation:
+            assert workstation.extended == {STUDY_ROOT: b"\1\0"}
+
+
+def test_a_retrieval_is_negotiated_as_the_caller_asked(run_node, upstream):
+    upstream.extended = {STUDY_ROOT_MOVE: b"\1"}
+    node = run_node(upstream.entry(), query={"move": "straight"})
+    contexts = [(STUDY_ROOT_MOVE, BOTH)]
+    with Workstation(node.port, contexts, extended={STUDY_ROOT_MOVE: b"\1"}) as workstation:
+        destination = ((0x0600, "VIEWER"),)
+        request = encoded(keys("IMAGE", SOPInstanceUID="1.2.3"))
+        workstation.ask(request, STUDY_ROOT_MOVE, field=C_MOVE_RQ, more=destination)
+        assert statuses(workstation.responses())[-1] == SUCCESS
+    # That of the caller's association, and that of the retrieval.
+    assert [it["extended"] for it in upstream.proposed] == [{STUDY_ROOT_MOVE: b"\1"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("count", "syntax"), [(200, EXPLICIT), (2000, IMPLICIT)], ids=["short list", "long list"]
+)
+def test_a_list_of_uids_that_explicit_vr_has_no_room_for_goes_on_in_implicit_vr(
+    run_node, upstream, count, syntax
+):
+    node = run_node(upstream.entry())
+    uids = [f"1.2.840.113619.2.55.3.{10**20 + number}" for number in range(count)]
+    query = keys(StudyInstanceUID=uids)
+    with Workstation(node.port, [(STUDY_ROOT, (IMPLICIT,))]) as workstation:
+        found = workstation.find(encoded(query, IMPLICIT))
+    assert statuses(found) == [PENDING, SUCCESS]
+    [asked] = upstream.requests
+    assert asked.syntax == syntax
+    assert decoded(asked.identifier, syntax).StudyInstanceUID == uids
 
 
 def test_an_upstream_that_is_down_is_tried_again(run_node, monkeypatch):
