@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1, MRImageStorage
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
@@ -16,6 +16,10 @@ from pynetdicom.sop_class import (
 from tests.ports import free_port
 
 MR_HEADER = "SIEMENS MR HEADER"
+
+
+NOBODYS_SYNTAX = "1.2.826.0.1.3680043.2.1143.1"
+"""A private transfer syntax, in which nobody takes objects."""
 
 
 class SmallArchive:
@@ -56,16 +60,14 @@ class SmallArchive:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
 
-    def add(self, study: str, number: int, *, is_compressed: bool = False) -> None:
-        """Add an image; of those that are compressed C-GET of the uncompressed fails."""
+    def add(self, study: str, number: int, syntax: str = ExplicitVRLittleEndian) -> None:
+        """Add an image in a transfer syntax, in which alone it can be sent."""
         ds = Dataset()
         ds.SOPClassUID, ds.SOPInstanceUID = MRImageStorage, f"{study}.1.{number}"
         ds.StudyInstanceUID, ds.SeriesInstanceUID = study, f"{study}.1"
         ds.private_block(0x0019, MR_HEADER, create=True).add_new(0x0C, "IS", str(number))
         ds.file_meta = FileMetaDataset()
-        ds.file_meta.TransferSyntaxUID = (
-            JPEGLosslessSV1 if is_compressed else ExplicitVRLittleEndian
-        )
+        ds.file_meta.TransferSyntaxUID = syntax
         self.studies.setdefault(study, []).append(ds)
 
     def entry(self) -> dict[str, object]:

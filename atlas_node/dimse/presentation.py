@@ -9,12 +9,28 @@ that does not: in an implicit VR stream no private element has a VR.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    MPEG2MPML,
+    MPEG4HP41,
     UID,
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
 )
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
@@ -23,6 +39,21 @@ from atlas_node.model import Policy
 
 Syntax = tuple[str, str]
 """A SOP class and a transfer syntax: what one presentation context is negotiated for."""
+
+COMPRESSED: Final = tuple(
+    map(
+        str,
+        (
+            JPEGLosslessSV1, JPEG2000Lossless, JPEGBaseline8Bit, JPEG2000, JPEGLSLossless,
+            RLELossless, JPEGExtended12Bit, JPEGLossless, JPEGLSNearLossless, HTJ2KLossless,
+            HTJ2KLosslessRPCL, HTJ2K, MPEG2MPML, MPEG4HP41, DeflatedExplicitVRLittleEndian,
+        ),
+    )
+)  # fmt: skip
+"""Transfer syntaxes in which objects are handed on as they are, each in a context of its own."""
+
+MOST_COMPRESSED: Final = 7
+"""SOP classes that there is room for in all forms on one association, beside a request's own."""
 
 _LAST = (ImplicitVRLittleEndian, ExplicitVRBigEndian)
 

@@ -24,8 +24,9 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from atlas_node.dimse.peer import Caller
-from atlas_node.dimse.status import SUCCESS, describe
-from atlas_node.errors import PeerError
+from atlas_node.dimse.presentation import COMPRESSED, MOST_COMPRESSED
+from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS, describe
+from atlas_node.errors import AtlasError, PeerError
 
 Take = Callable[[memoryview, str], None]
 """Gets an encoded data set and its transfer syntax."""
@@ -102,7 +103,7 @@ class Sweep:
             for status, identifier in assoc.send_c_find(
                 query, StudyRootQueryRetrieveInformationModelFind
             ):
-                if not self._pending(status):
+                if not self._pending(status, "its studies"):
                     warning = _warning(status)
                 elif (study := _study(identifier)) is not None:
                     found.append(study)
@@ -129,13 +130,20 @@ class Sweep:
         ------
         PeerError
             When the archive cannot be asked or answers with a failure.
+        AtlasError
+            What `take` has raised first; the archive was told that this object is not stored.
         """
         count = 0
+        faults: list[AtlasError] = []
 
         def store(event: evt.Event) -> int:
             nonlocal count
             request: Any = event.request
-            take(request.DataSet.getbuffer(), str(event.context.transfer_syntax))
+            try:
+                take(request.DataSet.getbuffer(), str(event.context.transfer_syntax))
+            except AtlasError as error:
+                faults.append(error)
+                return PROCESSING_FAILURE
             count += 1
             return SUCCESS
 
@@ -143,7 +151,8 @@ class Sweep:
             build_context(StudyRootQueryRetrieveInformationModelGet),
             *_storage(study.sop_classes),
         ]
-        roles = [_provider_of(str(it.abstract_syntax)) for it in contexts[1:]]
+        classes = dict.fromkeys(str(it.abstract_syntax) for it in contexts[1:])
+        roles = [_provider_of(it) for it in classes]
         assoc = self._caller.associate(
             contexts, ext_neg=roles, evt_handlers=[(evt.EVT_C_STORE, store)]
         )
@@ -153,16 +162,18 @@ class Sweep:
         warning = ""
         try:
             for status, _ in assoc.send_c_get(query, StudyRootQueryRetrieveInformationModelGet):
-                if not self._pending(status):
+                if not self._pending(status, f"study {study.uid!a}"):
                     warning = _warning(status)
         finally:
             _end(assoc)
+            if faults:
+                raise faults[0]
         if warning:
             warning = f"{self._caller.peer}: study {study.uid!a} came in part: {warning}"
         return Retrieved(count, warning)
 
-    def _pending(self, status: Dataset) -> bool:
-        """Whether more will come after this response.
+    def _pending(self, status: Dataset, what: str) -> bool:
+        """Whether more will come after this response to a request for something.
 
         Raises
         ------
@@ -170,12 +181,13 @@ class Sweep:
             When it is a failure, or the association ended.
         """
         if "Status" not in status:
-            raise PeerError(f"{self._caller.peer}: ended the association or did not answer")
+            why = "ended the association or did not answer"
+            raise PeerError(f"{self._caller.peer}: {what}: {why}")
         if status.Status in _PENDING:
             return True
         if status.Status != SUCCESS and status.Status >> 12 != 0xB:
             comment = str(status.get("ErrorComment", ""))
-            raise PeerError(f"{self._caller.peer}: {describe(status.Status, comment)}")
+            raise PeerError(f"{self._caller.peer}: {what}: {describe(status.Status, comment)}")
         return False
 
 
@@ -218,10 +230,17 @@ def _warning(status: Dataset) -> str:
 
 
 def _storage(sop_classes: tuple[str, ...]) -> Iterator[PresentationContext]:
+    """Yield contexts for objects of some classes: in every form where there is room for that.
+
+    Only what the objects say of themselves is read, so that of those that the archive cannot
+    decompress is as good.
+    """
     usual = [str(it.abstract_syntax) for it in StoragePresentationContexts]
     wanted = list(dict.fromkeys(sop_classes or usual))[: _MOST_CONTEXTS - 1]
     for sop_class in wanted:
         yield build_context(sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+        for form in COMPRESSED if len(wanted) <= MOST_COMPRESSED else ():
+            yield build_context(sop_class, [form])
 
 
 def _provider_of(sop_class: str) -> SCP_SCU_RoleSelectionNegotiation:

@@ -10,23 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    MPEG2MPML,
-    MPEG4HP41,
-    DeflatedExplicitVRLittleEndian,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     PatientRootQueryRetrieveInformationModelFind,
     PatientRootQueryRetrieveInformationModelGet,
@@ -48,18 +31,6 @@ from atlas_node.dimse.transport.command_set import (
     us,
 )
 from atlas_node.errors import PeerError
-
-COMPRESSED: Final = tuple(
-    map(
-        str,
-        (
-            JPEGLosslessSV1, JPEG2000Lossless, JPEGBaseline8Bit, JPEG2000, JPEGLSLossless,
-            RLELossless, JPEGExtended12Bit, JPEGLossless, JPEGLSNearLossless, HTJ2KLossless,
-            HTJ2KLosslessRPCL, HTJ2K, MPEG2MPML, MPEG4HP41, DeflatedExplicitVRLittleEndian,
-        ),
-    )
-)  # fmt: skip
-"""Transfer syntaxes in which objects are handed on as they are, each in a context of its own."""
 
 _FIND_OF: Final = {
     str(PatientRootQueryRetrieveInformationModelGet): str(

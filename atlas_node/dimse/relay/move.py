@@ -30,8 +30,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from atlas_node.annotate import Annotator
 from atlas_node.config import Destination, MoveDestination, NodeSettings, QuerySettings, Upstream
 from atlas_node.dimse.peer import Peer
-from atlas_node.dimse.presentation import deliverable_as
-from atlas_node.dimse.relay.content import COMPRESSED, classes_in
+from atlas_node.dimse.presentation import COMPRESSED, MOST_COMPRESSED, deliverable_as
+from atlas_node.dimse.relay.content import classes_in
 from atlas_node.dimse.relay.identifier import carriers, decode_identifier
 from atlas_node.dimse.relay.retrieval import Retrieval
 from atlas_node.dimse.relay.retrieved import HandedOn, Keeper
@@ -81,8 +81,6 @@ _PROPOSED: Final = tuple(
 )[:127]
 """SOP classes that an upstream may send through the node, as many as an association has room for
 beside the request's own."""
-_MOST_CLASSES: Final = 7
-"""SOP classes that there is room for in all forms (`content.COMPRESSED`) on one association."""
 
 _logger = logging.getLogger(__name__)
 
@@ -348,7 +346,7 @@ class Move:
         longest = self._settings.max_identifier_bytes
         classes = classes_in(identifier, service, upstream, self._node, longest)
         received: list[tuple[str, Sequence[str]]] = []
-        if 0 < len(classes) <= _MOST_CLASSES:
+        if 0 < len(classes) <= MOST_COMPRESSED:
             # One that cannot be reached is found out, and said, with the first object.
             with contextlib.suppress(PeerError):
                 for sop_class, forms in storing.forms(classes).items():

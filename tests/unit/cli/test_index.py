@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from atlas_node.annotate import Annotator
-from tests.small_archive import SmallArchive
+from tests.small_archive import NOBODYS_SYNTAX, SmallArchive
 from tests.streams import element, text
 from tests.unit.test_files import dicom_file
 
@@ -150,7 +150,7 @@ def test_a_study_whose_objects_are_not_counted_is_read_once(
 def test_a_study_that_came_in_part_is_an_error_and_asked_for_again(
     run, config: Path, archive: SmallArchive
 ) -> None:
-    archive.add("1.2.2", 2, is_compressed=True)
+    archive.add("1.2.2", 2, NOBODYS_SYNTAX)
     assert swept(run, config) == (1, 3, 3, 0, 1)
     done = run("backfill", "-c", config, "--upstream", "archive")
     assert done.returncode == 1

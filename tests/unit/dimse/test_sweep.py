@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from pydicom.uid import JPEGLosslessSV1
 
 from atlas_node.config import NodeSettings, Upstream
 from atlas_node.dimse.peer import Caller, Peer
 from atlas_node.dimse.sweep import Retrieved, Study, Sweep
-from tests.small_archive import SmallArchive
+from atlas_node.errors import LogError, PeerError
+from tests.small_archive import NOBODYS_SYNTAX, SmallArchive
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 
@@ -66,7 +68,25 @@ def test_all_objects_of_a_study_come(sweep):
 
 
 def test_objects_that_the_archive_could_not_send_are_named(archive, sweep):
-    archive.add("1.2.1", 3, is_compressed=True)
+    archive.add("1.2.1", 3, NOBODYS_SYNTAX)
     said, taken = retrieved(sweep, "1.2.1")
     assert taken == said.objects == 2
     assert said.missing.endswith("study '1.2.1' came in part: status 0xB000, 1 of 3 objects failed")
+
+
+def test_a_compressed_object_comes_as_it_is(archive, sweep):
+    archive.add("1.2.1", 3, JPEGLosslessSV1)
+    assert retrieved(sweep, "1.2.1") == (Retrieved(3, ""), 3)
+
+
+def test_a_fault_of_ours_with_an_object_is_not_taken_for_one_of_the_archive(sweep):
+    def take(data: memoryview, transfer_syntax_uid: str) -> None:
+        raise LogError("the disk is full")
+
+    with pytest.raises(LogError, match="the disk is full"):
+        sweep.retrieve(Study("1.2.1", (MR,)), take)
+
+
+def test_a_study_that_the_archive_does_not_give_is_named(sweep):
+    with pytest.raises(PeerError, match=r"study '1\.2\.9': status 0x"):
+        retrieved(sweep, "1.2.9")
