@@ -17,6 +17,7 @@ from atlas_node.errors import LogError
 from atlas_node.log import LogStore
 from atlas_node.model import AnnotatedObject, ElementRecord, ElementStatus, Envelope, Identity
 from tests.hostile import FORBIDDEN, PAYLOADS, hostile_objects
+from tests.waiting import LONG
 
 app = typer.Typer()
 app.command()(log)
@@ -234,7 +235,7 @@ def test_follow_goes_on_until_it_is_interrupted(store, folder):
         store.record([annotated("o3", element())])
         assert json.loads(follower.stdout.readline())["object_id"] == "o3"
         follower.send_signal(signal.SIGINT)
-        rest, _ = follower.communicate(timeout=20)
+        rest, _ = follower.communicate(timeout=LONG)
     finally:
         follower.kill()
         follower.communicate()
@@ -259,7 +260,7 @@ def in_terminal(folder, *arguments, **environment):
             break
         shown += chunk
     os.close(ours)
-    assert viewer.wait(20) == 0
+    assert viewer.wait(LONG) == 0
     return shown.decode().splitlines()
 
 

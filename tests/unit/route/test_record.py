@@ -15,6 +15,7 @@ from atlas_node.route import record
 from atlas_node.route.record import Recorder
 from atlas_node.spool import Recipient
 from tests.streams import element
+from tests.waiting import LONG, wait_until
 
 PACS = Recipient("pacs", Policy.DECODE)
 
@@ -57,19 +58,15 @@ def recorder(spool, annotator, monkeypatch):
 
     yield start
     for it in running:
-        it.stop(5)
+        it.stop(LONG)
 
 
 def wait_until_empty(spool):
-    for _ in range(500):
-        if not len(spool):
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError(f"{len(spool)} objects are still in the spool")
+    wait_until(lambda: not len(spool))
 
 
 def deliver(spool, status=DeliveryStatus.SENT):
-    delivery = spool.take("pacs", 5)
+    delivery = spool.take("pacs", LONG)
     spool.settle(delivery, replace(delivery.record, status=status, tries=1, at=2e9))
 
 
@@ -97,7 +94,7 @@ def test_what_a_courier_has_annotated_is_not_annotated_again(
     spool, store, annotator, recorder, envelope, ct
 ):
     object_id = spool.accept(envelope, ct, [PACS])
-    delivery = spool.take("pacs", 5)
+    delivery = spool.take("pacs", LONG)
     annotation = annotator.annotate(ct, envelope.transfer_syntax_uid, Policy.DECODE)
     sent = replace(delivery.record, status=DeliveryStatus.SENT, tries=1, at=2e9)
     spool.settle(delivery, sent, annotation=annotation)
@@ -186,7 +183,7 @@ def test_a_log_that_is_away_holds_up_nothing_and_gets_it_all_later(
     ids = [spool.accept(envelope, ct, [PACS]) for _ in range(5)]
     for _ in ids:
         deliver(spool)
-    assert failing.refused.wait(5)
+    assert failing.refused.wait(LONG)
     assert len(spool) == 5
     failing.down = False
     wait_until_empty(spool)
@@ -203,10 +200,7 @@ def test_a_log_that_another_program_holds_gets_it_all_later(
         holder.execute("BEGIN IMMEDIATE")
         object_id = spool.accept(envelope, ct, [])
         recorder(store)
-        for _ in range(500):
-            if "another process has held it" in caplog.text:
-                break
-            threading.Event().wait(0.01)
+        wait_until(lambda: "another process has held it" in caplog.text)
         assert len(spool) == 1
         holder.rollback()
         wait_until_empty(spool)
@@ -218,15 +212,12 @@ def test_one_object_that_the_log_refuses_keeps_no_other_out(spool, store, record
     ids = [spool.accept(envelope, ct, []) for _ in range(5)]
     failing.poison = {ids[0]}
     recorder(failing)
-    for _ in range(500):
-        if len(spool) == 1:
-            break
-        threading.Event().wait(0.01)
+    wait_until(lambda: len(spool) == 1)
     assert [bool(store.object(object_id)) for object_id in ids] == [False] + [True] * 4
 
 
 def test_what_is_there_is_recorded_before_it_stops(spool, store, recorder, envelope, ct):
     ids = [spool.accept(envelope, ct, []) for _ in range(200)]
-    recorder(store).stop(30)
+    recorder(store).stop(LONG)
     assert len(spool) == 0
     assert all(store.object(object_id) for object_id in ids)

@@ -18,6 +18,7 @@ from atlas_node.spool.transaction import (
     new_transaction_uid,
     transaction_id,
 )
+from tests.waiting import LONG
 
 
 def transaction(number: int = 0, **more: object) -> Transaction:
@@ -126,7 +127,7 @@ def test_a_claim_goes_with_its_process(store, tmp_path):
     ours, theirs = context.Pipe()
     process = context.Process(target=claim_for_ever, args=(tmp_path, first.transaction_id, theirs))
     process.start()
-    assert ours.poll(30)
+    assert ours.poll(LONG)
     with store.claim(first.transaction_id) as mine:
         assert not mine
     os.kill(process.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@ import multiprocessing
 import pytest
 
 from atlas_node.spool import Doorbell, Occupancy
+from tests.waiting import LONG
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_both_go_with_a_child_process(doorbell):
         target=_receive, args=(occupancy, doorbell)
     )
     child.start()
-    assert doorbell.listen(30) == ["0000000000000001-00abcd"]
+    assert doorbell.listen(LONG) == ["0000000000000001-00abcd"]
     child.join()
     assert (occupancy.objects(), occupancy.bytes()) == (1, 500)
     occupancy.close()

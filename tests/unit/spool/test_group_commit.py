@@ -5,6 +5,7 @@ import time
 import pytest
 
 from atlas_node.spool.group_commit import GroupCommit
+from tests.waiting import LONG, wait_until
 
 
 def together(count, commit):
@@ -23,8 +24,22 @@ def together(count, commit):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(LONG)
     return raised
+
+
+class Watched:
+    """A lock that counts how many have asked for it."""
+
+    def __init__(self, lock):
+        self._lock, self.asked = lock, 0
+
+    def __enter__(self):
+        self._lock.acquire()
+        self.asked += 1
+
+    def __exit__(self, *_):
+        self._lock.release()
 
 
 def test_those_who_wait_share_one_sync():
@@ -33,20 +48,21 @@ def test_those_who_wait_share_one_sync():
 
     def sync():
         syncs.append(threading.get_ident())
-        first.wait(10)
+        first.wait(LONG)
 
     group = GroupCommit(sync)
+    group._joining = joining = Watched(group._joining)
     leader = threading.Thread(target=group.commit)
     leader.start()
-    while not syncs:
-        time.sleep(0.001)
+    wait_until(lambda: syncs)
+    joining.asked = 0
     others = threading.Thread(target=together, args=(8, group.commit))
     others.start()
-    time.sleep(0.1)
+    wait_until(lambda: joining.asked == 8)
     assert len(syncs) == 1
     first.set()
-    leader.join(10)
-    others.join(10)
+    leader.join(LONG)
+    others.join(LONG)
     assert len(syncs) == 2
 
 
@@ -81,7 +97,7 @@ def test_a_sync_is_only_for_what_came_before_it():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(LONG)
     assert not failed
     assert len(done) == 160
 

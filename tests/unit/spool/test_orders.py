@@ -22,6 +22,7 @@ from atlas_node.spool import (
 from atlas_node.spool.journal import DAMAGED, delivery_line
 from atlas_node.spool.orders import ORDERS_FOLDER
 from tests.unit.spool.test_spool import DATA, record_all, settle
+from tests.waiting import LONG
 
 NOWHERE = Recipient("(no route)", Policy.DECODE, "no route matches the object")
 
@@ -65,7 +66,7 @@ class RunningNode:
 
     def __exit__(self, *_):
         self.ended.set()
-        self.thread.join(10)
+        self.thread.join(LONG)
         self.lock.close()
 
 
@@ -76,7 +77,7 @@ def order(request, settings):
     def give(spool, action, targets, find_recipients=nobody):
         if request.param == "running":
             with RunningNode(settings, spool, find_recipients):
-                return give_order(settings, action, targets, nobody, timeout=10)
+                return give_order(settings, action, targets, nobody, timeout=LONG)
         spool.close()
         return give_order(settings, action, targets, find_recipients)
 
@@ -162,7 +163,7 @@ def test_a_delivery_that_is_being_sent_is_left_alone(open_spool, settings, envel
     delivery = spool.take("pacs", 0)
     for action in Action:
         with RunningNode(settings, spool):
-            outcome = give_order(settings, action, [(object_id, "pacs")], nobody, timeout=10)
+            outcome = give_order(settings, action, [(object_id, "pacs")], nobody, timeout=LONG)
         assert [it.reason for it in outcome.refused] == ["it is being sent at this moment"]
     settle(spool, delivery, DeliveryStatus.SENT)
     record_all(spool)
@@ -246,7 +247,7 @@ def test_a_journal_that_cannot_be_written_is_the_reason(dead, settings, monkeypa
         spool._files, "open", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
     )
     with RunningNode(settings, spool):
-        outcome = give_order(settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=10)
+        outcome = give_order(settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=LONG)
     assert [it.reason for it in outcome.refused] == [
         f"cannot write the journal of {object_id}: No space left"
     ]
@@ -258,7 +259,7 @@ def test_an_envelope_does_not_matter_to_an_order(open_spool, settings, envelope,
     object_id = spool.accept(evil, DATA, [pacs])
     with RunningNode(settings, spool):
         assert give_order(
-            settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=10
+            settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=LONG
         ) == Outcome(1)
 
 
@@ -308,7 +309,11 @@ def test_an_order_that_fails_by_a_fault_of_ours_is_answered_and_not_tried_for_ev
     monkeypatch.setattr(spool, "drop", Mock(side_effect=[StopIteration, ""]))
     with RunningNode(settings, spool):
         outcome = give_order(
-            settings, Action.DROP, [(object_id, "pacs"), (object_id, "archive")], nobody, timeout=10
+            settings,
+            Action.DROP,
+            [(object_id, "pacs"), (object_id, "archive")],
+            nobody,
+            timeout=LONG,
         )
     assert outcome == Outcome(1, (Refusal(object_id, "pacs", "internal error: StopIteration"),))
     assert f"the order to drop {object_id} to 'pacs' failed" in caplog.text

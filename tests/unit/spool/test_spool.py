@@ -22,6 +22,7 @@ from atlas_node.spool import spool as module
 from atlas_node.spool.annotations import HeldAnnotations
 from atlas_node.spool.partition import Partition
 from tests.spools import FedSpool
+from tests.waiting import LONG
 
 DATA = b"\x08\x00\x60\x00CS\x02\x00MR"
 
@@ -154,10 +155,10 @@ def test_a_delivery_that_holds_its_place_comes_before_later_ones(open_spool, env
 def test_a_waiting_destination_is_woken_by_an_object(open_spool, envelope, pacs):
     spool = open_spool()
     taken = []
-    waiting = threading.Thread(target=lambda: taken.append(spool.take("pacs", 30)))
+    waiting = threading.Thread(target=lambda: taken.append(spool.take("pacs", 2 * LONG)))
     waiting.start()
     object_id = spool.accept(envelope, DATA, [pacs])
-    waiting.join(10)
+    waiting.join(LONG)
     assert taken[0].entry.object_id == object_id
 
 
@@ -174,17 +175,17 @@ def test_a_stop_ends_a_wait_at_once_whenever_it_comes(open_spool, wait):
 
     def work():
         waits = {
-            "take": lambda: spool.take("pacs", 30, (), stopping),
-            "unrecorded": lambda: spool.unrecorded(1, 30, 0.0, stopping),
+            "take": lambda: spool.take("pacs", 2 * LONG, (), stopping),
+            "unrecorded": lambda: spool.unrecorded(1, 2 * LONG, 0.0, stopping),
         }
         assert not waits[wait]()
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert looked.wait(5)
+    assert looked.wait(LONG)
     stop.set()
     spool.wake()
-    thread.join(5)
+    thread.join(LONG)
     assert not thread.is_alive()
 
 
@@ -516,19 +517,19 @@ def test_an_object_that_leaves_while_the_folder_is_looked_through_is_gone(
         queued = load(object_id)
         if object_id == ids[1]:
             read.set()
-            assert gone.wait(5)
+            assert gone.wait(LONG)
         return queued
 
     def finish_slowly(entry, now):
         leaving.set()
-        assert read.wait(5)
+        assert read.wait(LONG)
         finish(entry, now)
 
     monkeypatch.setattr(spool._files, "load", load_slowly)
     monkeypatch.setattr(spool._finished, "finish", finish_slowly)
     recorder = threading.Thread(target=lambda: (spool.recorded(changes), gone.set()))
     recorder.start()
-    assert leaving.wait(5)
+    assert leaving.wait(LONG)
     spool.occupancy.miss(0)
     spool.listen(0)
     recorder.join()

@@ -14,6 +14,7 @@ from atlas_node.log import LogStore
 from atlas_node.web import WebServer
 from tests.certificates import certificate
 from tests.ports import free_port
+from tests.waiting import LONG
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def port():
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=LONG) as answer:
         return answer.read().decode()
 
 
@@ -81,7 +82,7 @@ def test_the_viewer_alone_ends_with_a_signal(make_config, tmp_path, port, number
         assert f"http://127.0.0.1:{port}/" in viewer.stdout.readline()
         assert get(f"http://127.0.0.1:{port}/healthz")
         viewer.send_signal(number)
-        rest, _ = viewer.communicate(timeout=20)
+        rest, _ = viewer.communicate(timeout=LONG)
     finally:
         viewer.kill()
         viewer.communicate()
@@ -111,7 +112,7 @@ def test_over_https_it_serves_and_keeps_its_cookies_there(store, make_config, po
             urllib.request.HTTPSHandler(context=trusted), NotFollowed()
         )
         with pytest.raises(urllib.error.HTTPError) as answer:
-            opener.open(form, timeout=10)
+            opener.open(form, timeout=LONG)
         with answer.value:
             cookie = answer.value.headers["Set-Cookie"]
         assert cookie.startswith(f"__Host-atlas_{port}=")
