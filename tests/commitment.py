@@ -12,6 +12,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittle
 from pynetdicom import AE, build_role, evt
 
 from tests.ports import free_port
+from tests.waiting import LONG
 
 PUSH_MODEL = "1.2.840.10008.1.20.1"
 PUSH_MODEL_INSTANCE = "1.2.840.10008.1.20.1.1"
@@ -139,7 +140,7 @@ class Archive:
     @contextlib.contextmanager
     def association(self) -> Iterator[Any]:
         ae = AE(self.ae_title)
-        ae.acse_timeout = ae.dimse_timeout = 5
+        ae.acse_timeout = ae.dimse_timeout = LONG
         ae.add_requested_context(PUSH_MODEL, SYNTAXES)
         role = build_role(PUSH_MODEL, scp_role=True)
         assoc = ae.associate("127.0.0.1", self.calls, ae_title="ATLAS", ext_neg=[role])
@@ -184,7 +185,7 @@ class Scanner:
     @contextlib.contextmanager
     def association(self, port: int, called: str = "ATLAS") -> Iterator[Any]:
         ae = AE(self.ae_title)
-        ae.acse_timeout = ae.dimse_timeout = 10
+        ae.acse_timeout = ae.dimse_timeout = LONG
         ae.add_requested_context(PUSH_MODEL, SYNTAXES)
         ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
         handlers = [(evt.EVT_N_EVENT_REPORT, self._on_report)]

@@ -30,6 +30,7 @@ from tests.scanner import (
     command_set,
     pdu,
 )
+from tests.waiting import LONG
 
 C_STORE_RSP = 0x8001
 _STORED = (0x0000, 0xB000, 0xB006, 0xB007)
@@ -138,7 +139,7 @@ class Destination:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
-    def wait(self, done: Callable[[Destination], bool], timeout: float = 30.0) -> bool:
+    def wait(self, done: Callable[[Destination], bool], timeout: float = LONG) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: done(self), timeout)
 
@@ -151,7 +152,7 @@ class Destination:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            sock.settimeout(60)
+            sock.settimeout(LONG)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._changed:
                 self._open.add(sock)

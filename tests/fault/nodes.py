@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -17,10 +18,10 @@ from atlas_node.log import LogFilter, LogStore
 from atlas_node.model import DeliveryStatus
 from atlas_node.spool import read_queue
 from tests.ports import free_port
+from tests.waiting import LONG, wait_until
 
 ATLAS_NODE = [sys.executable, "-c", "from atlas_node.cli import main; main()"]
 KINDS = ("receiver", "forwarder", "commitment")
-_START = 30.0
 SEEDS = int(os.environ.get("ATLAS_FAULT_SEEDS", "1"))
 
 
@@ -82,12 +83,12 @@ class NodeProcess:
                 start_new_session=True,
             )
         ready = self.said().count("atlas-node: ready") + 1
-        self.wait_until(lambda: self.said().count("atlas-node: ready") >= ready, _START)
+        self.wait_until(lambda: self.said().count("atlas-node: ready") >= ready)
 
     def said(self) -> str:
         return self.output.read_text()
 
-    def wait_until(self, done, timeout: float = 20.0) -> None:
+    def wait_until(self, done, timeout: float = LONG) -> None:
         give_up = time.monotonic() + timeout
         while not done():
             assert self.process is not None
@@ -161,14 +162,16 @@ class NodeProcess:
         """Have the node drain and end; return its exit status."""
         self.signal(signal.SIGTERM)
         assert self.process is not None
-        return self.process.wait(30)
+        return self.process.wait(LONG)
 
     def kill(self) -> None:
         """Kill every process of the node at once, as a power switch would."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(LONG)
+            # The others hold the port and the spool until they have ended, too.
+            wait_until(lambda: not _living(self.process.pid))
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of ``atlas-node`` with the configuration of the node."""
@@ -177,7 +180,7 @@ class NodeProcess:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=LONG,
         )
 
     def queue(self) -> list[dict[str, str]]:
@@ -212,7 +215,7 @@ class NodeProcess:
         finally:
             log.close()
 
-    def left_in_spool(self, timeout: float = 20.0) -> list[str]:
+    def left_in_spool(self, timeout: float = LONG) -> list[str]:
         """Names of the files of objects that are in the spool still after a while; none: []."""
         give_up = time.monotonic() + timeout
         while (left := self.spooled()) and time.monotonic() < give_up:
@@ -226,12 +229,20 @@ class NodeProcess:
 
 def _processes() -> dict[int, tuple[int, str]]:
     """Parent and name of every process."""
-    found = {}
+    return {pid: (int(rest[1]), name) for pid, name, rest in _table()}
+
+
+def _living(group: int) -> list[int]:
+    """Process identifiers of a process group, without those that have ended."""
+    return [pid for pid, _, rest in _table() if int(rest[2]) == group and rest[0] not in "ZX"]
+
+
+def _table() -> Iterator[tuple[int, str, list[str]]]:
+    """Yield identifier, name and what follows it (state, parent, group ...) of every process."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
-            found[int(stat.parent.name)] = int(rest.split()[1]), name
-    return found
+            yield int(stat.parent.name), name, rest.split()
 
 
 def _status(pid: int, name: str) -> int:

@@ -16,6 +16,7 @@ from pynetdicom.dsutils import encode
 import tests.associations  # noqa: F401 before any association is made
 from atlas_node.dimse import settings
 from tests.ports import free_port
+from tests.waiting import LONG
 
 settings.apply()
 
@@ -71,11 +72,11 @@ class Pacs:
             self._ae.shutdown()
             self._server = None
 
-    def wait(self, done: Callable[[Pacs], bool], timeout: float = 30.0) -> bool:
+    def wait(self, done: Callable[[Pacs], bool], timeout: float = LONG) -> bool:
         with self._new:
             return self._new.wait_for(lambda: done(self), timeout)
 
-    def wait_for(self, uids: Iterable[str], timeout: float = 30.0) -> bool:
+    def wait_for(self, uids: Iterable[str], timeout: float = LONG) -> bool:
         wanted = set(uids)
         return self.wait(lambda pacs: wanted <= pacs.objects.keys(), timeout)
 
@@ -125,7 +126,7 @@ def encoded(ds: Dataset) -> bytes:
 def scanner_association(port: int, ds: Dataset, calling_ae: str) -> Iterator[Any]:
     """An association for objects like `ds`, released at the end if it is still open."""
     ae = AE(calling_ae)
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = 5
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = LONG
     ae.add_requested_context(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)
     assoc = ae.associate("127.0.0.1", port, ae_title="ATLAS")
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from atlas_node.node.child import Order, end_on_fault, obey
+from tests.waiting import LONG
 
 CONFIG = Path(__file__).parents[3] / "config.yaml"
 
@@ -53,7 +54,7 @@ class Part:
 
     def stop(self, hurry: threading.Event) -> None:
         self.told.append("stop")
-        if hurry.wait(10):
+        if hurry.wait(LONG):
             self.told.append("hurry")
 
 

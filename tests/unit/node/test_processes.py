@@ -14,7 +14,9 @@ import pytest
 
 from tests.fault.nodes import ATLAS_NODE, NodeProcess
 from tests.fault.pacs import Pacs, ct_object, send
+from tests.ports import listens
 from tests.scanner import CT_IMAGE_STORAGE, Scanner
+from tests.waiting import LONG
 
 BLOCKED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 TIMEOUT = shutil.which("timeout")
@@ -37,12 +39,13 @@ def ready(node: NodeProcess) -> str:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_whole_group_drains_and_is_one_line(tmp_path, number):
     """As Ctrl-C in a terminal; `timeout` sends it to the first process, too."""
-    with Pacs() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
+    timeouts = {"timeouts": {"drain": LONG}}
+    with Pacs() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}, node=timeouts) as node:
         answered = send(node.port, [ct_object(n) for n in range(20)])
         to_group(node, number)
         node.signal(number)
         assert node.process is not None
-        assert node.process.wait(20) == 0
+        assert node.process.wait(LONG) == 0
         assert set(pacs.objects) == set(answered)
         assert not node.spooled()
         with pytest.raises(OSError):
@@ -77,7 +80,7 @@ def test_a_node_that_is_stopped_while_it_starts_says_no_more_than_that(tmp_path,
     node = NodeProcess(tmp_path, {})
     done = subprocess.run(
         [TIMEOUT, str(seconds), *ATLAS_NODE, "serve", "-c", str(node.config_path)],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 124
     assert done.stderr == ""
@@ -86,7 +89,7 @@ def test_a_node_that_is_stopped_while_it_starts_says_no_more_than_that(tmp_path,
 
 
 def test_a_second_signal_a_while_after_the_first_ends_the_drain(tmp_path):
-    timeouts = {"drain": 60}
+    timeouts = {"drain": 2 * LONG}
     with (
         NodeProcess(tmp_path, {}, node={"timeouts": timeouts, "workers": 1}) as node,
         Scanner(node.port) as scanner,
@@ -94,6 +97,7 @@ def test_a_second_signal_a_while_after_the_first_ends_the_drain(tmp_path):
         *some, _ = scanner.message(CT_IMAGE_STORAGE, "1.2.3", bytes(10**6))
         trickle = itertools.chain(*some)
         node.signal(signal.SIGTERM)
+        node.wait_until(lambda: not listens(node.port))
         begun = time.monotonic()
         while time.monotonic() - begun < 1.2:
             scanner.sock.sendall(bytes([next(trickle)]))
@@ -101,7 +105,7 @@ def test_a_second_signal_a_while_after_the_first_ends_the_drain(tmp_path):
         assert node.process is not None
         assert node.process.poll() is None
         node.signal(signal.SIGTERM)
-        assert node.process.wait(5) == 0
+        assert node.process.wait(LONG) == 0
         assert "receivers are killed; what they had not answered is not kept" in node.said()
 
 

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from atlas_node.node.signals import SignalQueue
+from tests.waiting import LONG
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def signals():
 def test_signals_come_one_by_one(signals):
     os.kill(os.getpid(), signal.SIGHUP)
     os.kill(os.getpid(), signal.SIGUSR1)
-    assert {signals.wait(5), signals.wait(5)} == {signal.SIGHUP, signal.SIGUSR1}
+    assert {signals.wait(LONG), signals.wait(LONG)} == {signal.SIGHUP, signal.SIGUSR1}
     assert signals.wait(0) is None
 
 
@@ -30,5 +31,5 @@ def test_a_signal_that_another_thread_meets_arrives(signals):
 
     thread = threading.Thread(target=meet)
     thread.start()
-    assert signals.wait(5) is signal.SIGHUP
+    assert signals.wait(LONG) is signal.SIGHUP
     thread.join()

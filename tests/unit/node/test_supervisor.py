@@ -11,6 +11,7 @@ import pytest
 from tests.fault.nodes import ATLAS_NODE, NodeProcess
 from tests.fault.pacs import Pacs, ct_object, send
 from tests.ports import free_port
+from tests.waiting import LONG
 
 WORKERS_ONE = {"workers": 1}
 
@@ -19,7 +20,7 @@ def refused(node: NodeProcess) -> str:
     """Start a node that cannot start, and return what it said."""
     done = subprocess.run(
         [*ATLAS_NODE, "serve", "-c", str(node.config_path)],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stdout == ""
@@ -35,7 +36,7 @@ def test_it_says_in_one_line_that_it_is_ready(tmp_path):
             f"atlas-node: ready on 127.0.0.1:{node.port} as HERE, 2 workers, "
             f"viewer http://127.0.0.1:{port}/\n"
         )
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as viewer:
+        with socket.create_connection(("127.0.0.1", port), timeout=LONG) as viewer:
             viewer.sendall(f"GET / HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
             assert viewer.recv(12) == b"HTTP/1.1 200"
         assert node.stop() == 0
@@ -144,11 +145,11 @@ def order(node: NodeProcess, *arguments: str) -> str:
 
     A delivery that is being sent at the moment is refused, so that the user orders it again.
     """
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + LONG
     while True:
         done = subprocess.run(
             [*ATLAS_NODE, "queue", *arguments, "-c", str(node.config_path)],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=LONG, check=False,
         )  # fmt: skip
         if "being sent at this moment" not in done.stderr or time.monotonic() > give_up:
             assert done.returncode == 0, done.stderr

@@ -1,6 +1,4 @@
-import socket
 import subprocess
-import time
 
 import pytest
 
@@ -10,7 +8,8 @@ from atlas_node.model import Envelope
 from atlas_node.node.viewer import viewer_means
 from atlas_node.spool import Entry
 from tests.peers import environment, program
-from tests.ports import free_port
+from tests.ports import free_port, listens
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -32,12 +31,7 @@ def test_it_asks_a_peer(config, port, tmp_path):
     arguments = [program("storescp"), "-aet", "PACS", "-od", tmp_path, str(port)]
     with subprocess.Popen(arguments, env=environment()) as pacs:
         try:
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.05)
+            wait_until(lambda: listens(port))
             viewer_means(config).echo(config.destinations[0])
         finally:
             pacs.terminate()
