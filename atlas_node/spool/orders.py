@@ -3,7 +3,8 @@
 `atlas-node queue retry` and `drop` call `give_order`. While the node runs, the order is a file in
 ``orders/`` that the forwarder of the partition carries out and answers by another; a file gets its
 name when it is complete, and an order keeps it until it is answered, so that nothing is lost when
-either side is killed. While the node is stopped, the order is carried out here.
+either side is killed. While the node is stopped, the order is carried out here. The rule: orders
+for one partition are carried out in the order in which they were given.
 """
 
 from __future__ import annotations
@@ -116,15 +117,22 @@ def give_order(
         When the spool cannot be used.
     """
     parts, outcome = _by_partition(settings.path, targets)
-    try:
-        lock = FolderLock(settings.path)
-    except SpoolError:
-        return outcome + _ask(settings.path, action, parts, timeout)
-    try:
-        for partition, wanted in parts.items():
-            outcome += _carry_out_here(settings, partition, action, wanted, find_recipients)
-    finally:
-        lock.close()
+    give_up = time.monotonic() + timeout
+    while parts:
+        try:
+            lock = FolderLock(settings.path)
+        except SpoolError:
+            answered, parts = _ask(settings.path, action, parts, give_up)
+            outcome += answered
+            if time.monotonic() >= give_up:
+                return outcome + Outcome(0, (), sum(map(len, parts.values())))
+            continue
+        try:
+            for partition, wanted in parts.items():
+                outcome += _carry_out_here(settings, partition, action, wanted, find_recipients)
+            break
+        finally:
+            lock.close()
     return outcome
 
 
@@ -217,6 +225,18 @@ def carry_out(
     return Outcome(done, tuple(refused))
 
 
+def hand_over_orders(spool: Path, partition: int, heir: int) -> None:
+    """Leave the orders that wait for a partition to the one that takes its objects over.
+
+    Raises
+    ------
+    OSError
+        When they cannot be given its name.
+    """
+    for path in (spool / ORDERS_FOLDER).glob(f"{partition}-*{_ORDER}"):
+        path.rename(path.with_name(f"{heir}-{path.name.partition('-')[2]}"))
+
+
 def _retry(spool: Spool, object_id: str, destination: str, find_recipients: FindRecipients) -> str:
     entry = spool.entry(object_id)
     recipients = entry.recipients if entry else ()
@@ -258,6 +278,8 @@ def _carry_out_here(
     try:
         spool = Spool(settings, partition, occupancy, doorbell)
         try:
+            # What was ordered before this and not answered yet must not come after it.
+            OrderDesk(spool, settings.path, partition, find_recipients).look()
             return carry_out(spool, action, targets, find_recipients)
         finally:
             spool.close()
@@ -266,30 +288,59 @@ def _carry_out_here(
         occupancy.close()
 
 
-def _ask(spool: Path, action: Action, parts: dict[int, list[Target]], timeout: float) -> Outcome:
-    """Write an order for each partition and wait for the answers."""
+def _ask(
+    spool: Path, action: Action, parts: dict[int, list[Target]], give_up: float
+) -> tuple[Outcome, dict[int, list[Target]]]:
+    """Write an order for each partition and wait for the answers.
+
+    Returns
+    -------
+    outcome : Outcome
+        What was answered.
+    left : dict of int to list
+        What was not. Those orders stand, or were taken back where no node runs any more: what
+        held the spool may have been another command.
+    """
     folder = spool / ORDERS_FOLDER
     token = f"{time.time_ns():016x}{secrets.token_hex(4)}"
-    waiting: dict[Path, int] = {}
+    orders = {number: folder / f"{number}-{token}{_ORDER}" for number in parts}
+    outcome, left = Outcome(0), dict(parts)
     try:
         write_with_reserve(spool, lambda: folder.mkdir(mode=0o700, exist_ok=True))
-        for partition, targets in parts.items():
-            path = folder / f"{partition}-{token}{_ORDER}"
-            _write(path, {"action": action, "targets": targets})
-            waiting[path.with_suffix(_ANSWER)] = len(targets)
-        outcome = Outcome(0)
-        give_up = time.monotonic() + timeout
-        while waiting and time.monotonic() < give_up:
+        for partition, path in orders.items():
+            _write(path, {"action": action, "targets": parts[partition]})
+        taken_back = False
+        while left and not taken_back and time.monotonic() < give_up:
             time.sleep(_LOOK_EVERY)
-            for answer in [it for it in waiting if it.exists()]:
-                said = json.loads(answer.read_bytes())
-                refused = tuple(Refusal(*map(str, it)) for it in said["refused"])
-                outcome += Outcome(int(said["done"]), refused)
-                answer.unlink()
-                del waiting[answer]
+            taken_back = _take_back(spool, [orders[it] for it in left])
+            for partition in list(left):
+                answer = orders[partition].with_suffix(_ANSWER)
+                if answer.exists():
+                    outcome += _read_answer(answer)
+                    answer.unlink()
+                    del left[partition]
     except OSError as error:
         raise SpoolError(unusable(folder, error)) from error
-    return outcome + Outcome(0, (), sum(waiting.values()))
+    return outcome, left
+
+
+def _take_back(spool: Path, orders: Iterable[Path]) -> bool:
+    """Remove orders that no node is there to carry out; return whether that is so."""
+    try:
+        lock = FolderLock(spool)
+    except SpoolError:
+        return False
+    try:
+        for order in orders:
+            order.unlink(missing_ok=True)
+    finally:
+        lock.close()
+    return True
+
+
+def _read_answer(path: Path) -> Outcome:
+    said = json.loads(path.read_bytes())
+    return Outcome(int(said["done"]), tuple(Refusal(*map(str, it)) for it in said["refused"]))
 
 
 def _write(path: Path, value: object) -> None:

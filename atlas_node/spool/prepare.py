@@ -21,6 +21,7 @@ from atlas_node.spool.lock import (
     sync_folder,
     unusable,
 )
+from atlas_node.spool.orders import hand_over_orders
 from atlas_node.spool.partition import DATA_SUFFIX, JOURNAL_SUFFIX, partitions
 from atlas_node.spool.reserve import give_up_when_full, is_full, keep_reserve, write_with_reserve
 
@@ -50,6 +51,7 @@ def prepare_spool(spool: Path, workers: int) -> FolderLock:
         keep_reserve(spool)
         for number, folder in partitions(spool).items():
             if number >= workers:
+                hand_over_orders(spool, number, heir=0)
                 _adopt(folder, spool / "0")
             elif number:
                 _disown(folder, spool / "0")

@@ -21,6 +21,7 @@ from atlas_node.spool import (
 )
 from atlas_node.spool.journal import DAMAGED, delivery_line
 from atlas_node.spool.orders import ORDERS_FOLDER
+from tests.spools import FedSpool
 from tests.unit.spool.test_spool import DATA, record_all, settle
 from tests.waiting import LONG
 
@@ -197,6 +198,50 @@ def test_an_order_that_nobody_answers_stands_and_is_carried_out_later(dead, sett
     os.utime(answer, (0, 0))
     desk.look()  # who gave the order has gone
     assert not list((settings.path / ORDERS_FOLDER).iterdir())
+
+
+def unanswered(settings, action, object_id):
+    """Give an order that no forwarder answers in time, to a node that runs."""
+    lock = prepare_spool(settings.path, 1)
+    outcome = give_order(settings, action, [(object_id, "pacs")], nobody, timeout=0.01)
+    lock.close()
+    assert outcome == Outcome(0, (), 1)
+
+
+def test_an_order_comes_after_those_that_were_given_before_it(dead, settings):
+    spool, object_id = dead
+    unanswered(settings, Action.DROP, object_id)
+    spool.close()
+    give_order(settings, Action.RETRY, [(object_id, "pacs")], nobody)
+    assert status_of(settings, object_id, "pacs") is DeliveryStatus.PENDING
+    assert not list((settings.path / ORDERS_FOLDER).glob("*.order"))
+
+
+def test_an_order_is_carried_out_by_who_gives_it_when_the_node_ends_meanwhile(dead, settings):
+    """Or when it was no node that held the spool, but another command."""
+    spool, object_id = dead
+    spool.close()
+    lock = prepare_spool(settings.path, 1)
+    ending = threading.Timer(0.3, lock.close)
+    ending.start()
+    assert give_order(settings, Action.RETRY, [(object_id, "pacs")], nobody) == Outcome(1)
+    ending.join()
+    assert status_of(settings, object_id, "pacs") is DeliveryStatus.PENDING
+    assert not list((settings.path / ORDERS_FOLDER).iterdir())
+
+
+def test_the_orders_of_a_partition_without_a_worker_go_with_its_objects(settings, envelope, pacs):
+    spool = FedSpool(settings, 1, 2)
+    object_id = spool.accept(envelope, DATA, [pacs])
+    spool.close()
+    lock = prepare_spool(settings.path, 2)
+    give_order(settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=0.01)
+    lock.close()
+    prepare_spool(settings.path, 1).close()
+    spool = FedSpool(settings)
+    OrderDesk(spool, settings.path, 0, nobody).look()
+    spool.close()
+    assert status_of(settings, object_id, "pacs") is DeliveryStatus.DROPPED
 
 
 def test_orders_are_for_their_own_partition(dead, settings):
