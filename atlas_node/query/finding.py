@@ -24,6 +24,8 @@ _T = TypeVar("_T")
 
 _AT_ONCE: Final = 500
 _columns = index_values.c
+_ZONED: Final = or_(_columns.text.like("%+%"), _columns.text.like("%-%"))
+"""Of the values of a DT those with an offset from UTC."""
 
 
 def satisfying(
@@ -36,26 +38,34 @@ def satisfying(
     of_key = and_(_columns.key_id == key_id, _columns.vr != "")
     yield and_(_columns.key_id == key_id, _columns.text == "", _columns.vr == "")
     for place in (None,) if condition.places is None else condition.places:
-        tested = of_key
+        tested = [(of_key, place)]
         if isinstance(place, (Within, Beginning)) and place.enough:
             yield and_(of_key, _at(place))
             continue
         if isinstance(place, Moments):
             # A value of the key's own VR has a moment only if it can be matched.
-            own = _columns.vr == condition.vr
-            tested = and_(of_key, _columns.vr != condition.vr)
+            own = and_(of_key, _columns.vr == condition.vr)
+            tested = [(and_(of_key, _columns.vr != condition.vr), place)]
             if place.certain is None:
                 for where in _ways(place):
-                    yield and_(of_key, own, *where)
+                    yield and_(own, *where)
             else:
+                if place.local is not None:
+                    for where in _ways(place.local):
+                        yield and_(own, ~_ZONED, *where)
+                    own = and_(own, _ZONED)
                 first, last = place.certain
-                yield and_(of_key, own, _columns.moment >= first, _columns.moment <= last)
-                elsewhere = or_(_columns.moment < first, _columns.moment > last)
-                tested = and_(of_key, or_(_columns.vr != condition.vr, elsewhere))
-        for found in _batches(_perhaps(connection, key_id, tested, place)):
-            matching = [row_id for row_id, text in found if condition.matches([text])]
-            if matching:
-                yield _columns.id.in_(matching)
+                yield and_(own, _columns.moment >= first, _columns.moment <= last)
+                # In parts, for a database takes `or` between them for two walks to the ends.
+                parts = [(place.low, first), (last, place.high)]
+                if first > last:
+                    parts = [(place.low, place.high)]
+                tested += ((own, Moments(*part)) for part in parts)
+        for where_tested, there in tested:
+            for found in _batches(_perhaps(connection, key_id, where_tested, there)):
+                matching = [row_id for row_id, text in found if condition.matches([text])]
+                if matching:
+                    yield _columns.id.in_(matching)
 
 
 def _perhaps(

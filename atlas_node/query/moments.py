@@ -75,11 +75,14 @@ class Moments:
     certain : tuple of str and str, or None
         Between these a value of the key's VR satisfies it, elsewhere it must be tested for its
         zone. None: nowhere must it.
+    local : Moments or None
+        Where values that have no zone are, which need no test, as the key has none either.
     """
 
     low: str
     high: str
     certain: tuple[str, str] | None = None
+    local: Moments | None = None
 
     @property
     def around(self) -> list[str]:
@@ -128,6 +131,7 @@ def place(vr: str, asked: Span) -> Moments:
         _earlier(asked.first, _MARGIN),
         _earlier(asked.last, -_MARGIN),
         (_earlier(asked.first, -_MARGIN), _earlier(asked.last, _MARGIN)),
+        Moments(asked.first, asked.last) if asked.zone is asked.last_zone is None else None,
     )
 
 
