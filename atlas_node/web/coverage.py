@@ -6,6 +6,7 @@ From here an operator makes dictionary entries, one at a time (`entry`), and tak
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -32,7 +33,7 @@ from atlas_node.web.operation import (
 from atlas_node.web.readings import bytes_of
 from atlas_node.web.rendering import link
 from atlas_node.web.site import Json, Site, whole_number
-from atlas_node.web.site_dictionary import SiteDictionary
+from atlas_node.web.site_dictionary import SiteDictionary, SiteEntry
 
 _MOST: Final = 50
 _MOST_OF_ALL: Final = 500
@@ -150,11 +151,10 @@ def coverage_view(site: Site, asked: Mapping[str, str]) -> dict[str, Any]:
         "vendors": _vendors(covered),
         "status": wanted.status.value,
         "undecoded": [
-            _undecoded(it) | {"site": _entry_view(by_name.get((it.creator.casefold(), it.key)))}
-            for it in undecoded
+            _undecoded(it, by_name.get((it.creator.casefold(), it.key))) for it in undecoded
         ],
         "undecoded_in_all": in_all,
-        "site": [_entry_view(it) for it in entries],
+        "site": [asdict(it) for it in entries],
         "site_file": str(dictionary.path),
         "log_empty": not covered and site.store.newest() == 0,
     }
@@ -179,14 +179,7 @@ def sample_view(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _entry_view(entry: Any) -> dict[str, Any] | None:
-    if entry is None:
-        return None
-    names = ("creator", "key", "vr", "vm", "name", "provenance")
-    return {name: getattr(entry, name) for name in names}
-
-
-def _undecoded(element: UndecodedElement) -> dict[str, Any]:
+def _undecoded(element: UndecodedElement, made: SiteEntry | None) -> dict[str, Any]:
     return {
         "creator": element.creator,
         "key": element.key,
@@ -194,6 +187,7 @@ def _undecoded(element: UndecodedElement) -> dict[str, Any]:
         "objects": element.objects,
         "devices": list(element.devices),
         "samples": [sample_view(it) for it in element.samples],
+        "site": None if made is None else asdict(made),
     }
 
 

@@ -8,6 +8,7 @@ any other, so that an entry which is wrong for a value leaves that value `UN`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -29,7 +30,7 @@ from atlas_node.web.operation import (
 from atlas_node.web.readings import VRS, Reading, bytes_of, reading, readings
 from atlas_node.web.rendering import link
 from atlas_node.web.site import Json, Site
-from atlas_node.web.site_dictionary import SiteDictionary, SiteEntry, statement_of
+from atlas_node.web.site_dictionary import SiteDictionary, statement_of
 
 _SAMPLES: Final = 200
 _SHOWN: Final = 12
@@ -135,7 +136,7 @@ def entry_view(site: Site, asked: Mapping[str, str]) -> dict[str, Any]:
         "readings": [_reading(it) for it in readings(samples, asked.get("vm", ""))],
         "written": sorted({it.vr for it in samples} - {"UN"}),
         "dictionary": None if known is None else known.to_json(),
-        "site": None if made is None else _entry(made),
+        "site": None if made is None else asdict(made),
         "site_file": str(dictionary.path),
     }
 
@@ -166,15 +167,4 @@ def _reading(found: Reading) -> dict[str, Any]:
         "open": found.open,
         "why": found.why,
         "examples": list(found.examples),
-    }
-
-
-def _entry(made: SiteEntry) -> dict[str, str]:
-    return {
-        "creator": made.creator,
-        "key": made.key,
-        "vr": made.vr,
-        "vm": made.vm,
-        "name": made.name,
-        "provenance": made.provenance,
     }
