@@ -13,17 +13,12 @@ from typing import Any, Final
 
 from atlas_node.annotate.charset import Encodings, decode_text
 from atlas_node.encoding.header import tag_text
-from atlas_node.encoding.vr import UNIT
+from atlas_node.encoding.vr import BYTES, NUMBER_FORMAT, SINGLE_TEXT, UNIT
 
 MAX_ITEMS: Final = 64
 MAX_CHARACTERS: Final = 256
 
-_FORMAT: Final = {
-    "FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q",
-}  # fmt: skip
 _SINGLE: Final = struct.Struct("<f")
-_BYTES: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
-_SINGLE_TEXT: Final = frozenset({"LT", "ST", "UR", "UT"})
 _READ_AHEAD: Final = MAX_ITEMS * 66
 """No text VR that may be cut needs more bytes than this to fill what is shown of it."""
 
@@ -46,7 +41,7 @@ def reported_value(
         return None, False
     if vr in UNIT:
         return _numbers(vr, value)
-    if vr in _BYTES:
+    if vr in BYTES:
         return [value[: MAX_CHARACTERS // 2].hex()], len(value) > MAX_CHARACTERS // 2
     return _texts(vr, value, encodings)
 
@@ -70,7 +65,7 @@ def _numbers(vr: str, value: memoryview) -> tuple[list[Any], bool]:
 
 @lru_cache(maxsize=1024)
 def _structure(vr: str, count: int) -> struct.Struct:
-    return struct.Struct(f"<{count}{_FORMAT[vr]}")
+    return struct.Struct(f"<{count}{NUMBER_FORMAT[vr]}")
 
 
 def _shortest_single(number: float) -> float:
@@ -94,7 +89,7 @@ def _texts(vr: str, value: memoryview, encodings: Encodings) -> tuple[list[Any],
     text = text.rstrip("\0 ")
     cut = len(value) > _READ_AHEAD or len(text) > MAX_CHARACTERS
     text = text[:MAX_CHARACTERS]
-    if vr in _SINGLE_TEXT:
+    if vr in SINGLE_TEXT:
         return [text], cut
     parts = text.split("\\")
     shown = [_typed(vr, part.strip(" ") if vr != "UT" else part) for part in parts[:MAX_ITEMS]]

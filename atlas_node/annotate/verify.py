@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from atlas_node.annotate.charset import Encodings, decode_text
-from atlas_node.encoding.vr import MAX_SHORT_LENGTH, SHORT_FORM, STREAM_UNIT, UNIT
+from atlas_node.encoding.vr import MAX_SHORT_LENGTH, NATIVE_TEXT, SHORT_FORM, STREAM_UNIT, UNIT
 
 _SHORT: Final = frozenset(vr.decode() for vr in SHORT_FORM)
 _PRINTABLE: Final = r"[^\x00-\x1f\x7f\\]"
@@ -51,7 +51,6 @@ _SYNTAX: Final = {vr: re.compile(rf"{one}(?:\\{one})*") for vr, one in ONE_VALUE
 }
 _LIMITED_WITH_SPACES: Final = frozenset({"DS", "IS", "LT", "ST"})
 """VRs whose trailing spaces count for the length; not those of others, which have none then."""
-_BY_CHARACTER_SET: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _EXPECTED: Final[dict[str, str]] = {
     "AE": "an application entity title of at most 16 characters",
     "AS": "an age such as 042Y",
@@ -145,7 +144,7 @@ def _text_misfit(vr: str, value: bytes, vm: Multiplicity | None, encodings: Enco
     if value.endswith(b"\0") or (vr in _LIMITED_WITH_SPACES and value.endswith(b" ")):
         # The pad byte counts for no length (PS3.5 6.2).
         value = value[:-1]
-    if vr in _BY_CHARACTER_SET:
+    if vr in NATIVE_TEXT:
         text = decode_text(value, encodings)
         if text is None:
             return "the value has bytes outside the data set's character set"

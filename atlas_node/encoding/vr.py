@@ -25,6 +25,20 @@ UNIT: Final[dict[str, int]] = {
 STREAM_UNIT: Final[dict[str, int]] = {"OB": 1, "OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 """Bytes of one unit, for VRs that hold a stream of units as a single value."""
 
+NUMBER_FORMAT: Final[dict[str, str]] = {
+    "FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q",
+}  # fmt: skip
+"""How `struct` calls one value, for VRs that hold numbers."""
+
+BYTES: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+"""VRs whose values are bytes without a meaning that the VR gives."""
+
+NATIVE_TEXT: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+"""VRs whose text is in the Specific Character Set of the data set (PS3.5 6.1.2.2)."""
+
+SINGLE_TEXT: Final = frozenset({"LT", "ST", "UR", "UT"})
+"""VRs in whose text a backslash is a letter, so that it is always one value."""
+
 MAX_SHORT_LENGTH: Final = 65534
 """Longest even value that a 16-bit length can hold."""
 

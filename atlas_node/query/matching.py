@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from atlas_node.encoding.vr import SINGLE_TEXT
 from atlas_node.errors import AtlasError
 from atlas_node.query import moments, numeric
 from atlas_node.query.moments import Moments
 from atlas_node.query.numeric import NUMERIC, Value, Within
 
 _WILD: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
-SINGLE_TEXT: Final = frozenset({"LT", "ST", "UR", "UT"})
-"""VRs in whose text a backslash is a letter."""
 _STARS: Final = _WILD | moments.VRS | {"DS", "IS"}
 """VRs in which a lone ``*`` is asked for, though only some have wildcards."""
 _ABSENT: Final = '""'

@@ -21,16 +21,12 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import IS, DSfloat
 
 from atlas_dictionary import Dictionary, Entry
+from atlas_node.encoding.vr import NATIVE_TEXT, NUMBER_FORMAT, SINGLE_TEXT
 from atlas_node.query.index import IndexedKey
-from atlas_node.query.matching import SEARCHABLE, SINGLE_TEXT, QueryKeyError, parse_key
+from atlas_node.query.matching import SEARCHABLE, QueryKeyError, parse_key
 from atlas_node.query.numeric import Value
 
-_FORMAT: Final = {
-    "FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q",
-}  # fmt: skip
-_NATIVE_TEXT: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
-"""VRs whose text is in the Specific Character Set of the data set (PS3.5 6.1.2.2)."""
-_TEXT: Final = _NATIVE_TEXT | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
+_TEXT: Final = NATIVE_TEXT | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 _OF_A_NUMBER: Final = frozenset("0123456789+-.eE\\ ")
 _G0_ESCAPE: Final = b"\x1b$"
 _BACK_TO_ASCII: Final = b"\x1b(B"
@@ -317,7 +313,7 @@ def _values(
     # Bytes are what the VR says that they were written in, where that says anything.
     stated = stated if stated in SEARCHABLE else "UN"
     written = vr if stated == "UN" else stated
-    if written in _FORMAT:
+    if written in NUMBER_FORMAT:
         values, encoded = _numbers(written, raw, stated)
         if written != vr and values:
             encoded = encode_values(vr, values, encodings)
@@ -327,7 +323,7 @@ def _values(
     text = decode_bytes(raw, list(encodings), set())
     parts = [text] if vr in SINGLE_TEXT else text.split("\\")
     values = tuple(part.strip(" \0") for part in parts)
-    return values, (raw if vr not in _FORMAT else encode_values(vr, values)), True
+    return values, (raw if vr not in NUMBER_FORMAT else encode_values(vr, values)), True
 
 
 def _value(found: object) -> Value:
@@ -346,10 +342,10 @@ def _numbers(vr: str, raw: bytes, stated: str) -> tuple[tuple[Value, ...], bytes
         None where it is neither.
     bytes or None
     """
-    unit = struct.calcsize(_FORMAT[vr])
+    unit = struct.calcsize(NUMBER_FORMAT[vr])
     numbers: tuple[Value, ...] = ()
     if len(raw) % unit == 0:
-        numbers = struct.unpack(f"<{len(raw) // unit}{_FORMAT[vr]}", raw)
+        numbers = struct.unpack(f"<{len(raw) // unit}{NUMBER_FORMAT[vr]}", raw)
     text = raw.decode("latin-1").strip(" \0")
     if stated != "UN" or not text or not text.isascii() or not text.isprintable():
         return numbers, (raw if numbers else None)
@@ -387,17 +383,17 @@ def encode_values(
         Of the data set, as `encodings_of` gives them; they matter for text.
     """
     if vr in _TEXT:
-        encodings = encodings if vr in _NATIVE_TEXT else ()
+        encodings = encodings if vr in NATIVE_TEXT else ()
         texts = [_encoded_text(str(it), encodings) for it in values]
         if None in texts:
             return None
         encoded = b"\\".join(it for it in texts if it is not None)
         return encoded + (b"\0" if vr == "UI" else b" ") * (len(encoded) & 1)
-    if vr not in _FORMAT:
+    if vr not in NUMBER_FORMAT:
         return None
     convert = float if vr in ("FD", "FL") else int
     try:
-        return struct.pack(f"<{len(values)}{_FORMAT[vr]}", *(convert(value) for value in values))
+        return struct.pack(f"<{len(values)}{NUMBER_FORMAT[vr]}", *map(convert, values))
     except (ValueError, struct.error, OverflowError):
         return None
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final, NamedTuple
 
-from atlas_node.query.matching import SINGLE_TEXT
+from atlas_node.encoding.vr import SINGLE_TEXT
 from atlas_node.query.numeric import NUMERIC
 
 _INTEGERS: Final = {

@@ -16,10 +16,10 @@ from atlas_node.annotate.charset import decode_text
 from atlas_node.annotate.facts import MAX_VALUE
 from atlas_node.annotate.value import MAX_ITEMS, reported_value
 from atlas_node.config import Config, IndexKey
-from atlas_node.encoding.vr import UNIT
+from atlas_node.encoding.vr import SINGLE_TEXT, UNIT
 from atlas_node.model import ElementStatus, Identity
 from atlas_node.query import AttributeIndex, Indexed, IndexedKey, Level
-from atlas_node.query.matching import SEARCHABLE, SINGLE_TEXT
+from atlas_node.query.matching import SEARCHABLE
 from atlas_node.query.numeric import Value
 from atlas_node.query.private_keys import folded_creator
 

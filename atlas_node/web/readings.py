@@ -14,7 +14,7 @@ from typing import Final, Literal
 from atlas_node.annotate.charset import DEFAULT_REPERTOIRE, Encodings
 from atlas_node.annotate.value import reported_value
 from atlas_node.annotate.verify import misfit, multiplicity
-from atlas_node.encoding.vr import STREAM_UNIT, UNIT
+from atlas_node.encoding.vr import NATIVE_TEXT, STREAM_UNIT, UNIT
 from atlas_node.log import Sample, value_text
 
 VRS: Final = (
@@ -25,7 +25,6 @@ VRS: Final = (
 """Every VR that an entry may have, text before numbers before bytes."""
 
 _UTF_8: Final[Encodings] = ("utf8",)
-_BY_CHARACTER_SET: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 _EXAMPLES: Final = 3
 
@@ -114,7 +113,7 @@ def _fit(vr: str, value: bytes, cut: bool, vm: str) -> tuple[Fit, str]:
         shown = value[: value.rfind(b"\\") + 1 or None].rstrip(b"\\")
         shown += b" " * (len(shown) % 2)
     reason = misfit(vr, memoryview(shown), None if cut else multiplicity(vm), DEFAULT_REPERTOIRE)
-    if reason and vr in _BY_CHARACTER_SET and not shown.isascii():
+    if reason and vr in NATIVE_TEXT and not shown.isascii():
         # Another repertoire than that of ISO IR 6: which one the object says, the log does not.
         reason = misfit(vr, memoryview(_low(shown)), multiplicity(vm), DEFAULT_REPERTOIRE)
         return ("misfit", reason) if reason else ("open", "")

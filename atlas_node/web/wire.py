@@ -12,12 +12,10 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
+from atlas_node.encoding.vr import BYTES, NUMBER_FORMAT
+
 SHOWN_BYTES: Final = 8
 
-_NUMBER: Final = {
-    "FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q",
-}  # fmt: skip
-_HEX: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _SPELLING_LOST: Final = frozenset({"DS", "IS", "SQ"})
 
 
@@ -46,14 +44,14 @@ def bytes_before(element: Mapping[str, Any]) -> str:
 def _encoded(vr: str, value: list[Any]) -> bytes | None:
     if vr in _SPELLING_LOST:
         return None
-    if vr in _HEX:
+    if vr in BYTES:
         return bytes.fromhex(value[0])
     if vr == "AT":
         halves = [int(part, 16) for tag in value for part in tag.strip("()").split(",")]
         return struct.pack(f"<{len(halves)}H", *halves)
-    if vr in _NUMBER:
+    if vr in NUMBER_FORMAT:
         numbers = [float(it) if isinstance(it, str) else it for it in value]
-        return struct.pack(f"<{len(numbers)}{_NUMBER[vr]}", *numbers)
+        return struct.pack(f"<{len(numbers)}{NUMBER_FORMAT[vr]}", *numbers)
     text = "\\".join(value)
     if not text.isascii() or "*" in text:
         return None
