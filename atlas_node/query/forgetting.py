@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, delete, exists, select
 
-from atlas_node.query.lists import chunks, delete_entities
+from atlas_node.log.database import chunks
+from atlas_node.query.lists import delete_entities
 from atlas_node.query.packs import unpack
 from atlas_node.query.tables import index_entities, index_entries, index_values
 

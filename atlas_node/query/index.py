@@ -17,13 +17,12 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
-from atlas_node.log.database import Database
+from atlas_node.log.database import Database, chunks
 from atlas_node.query.finding import satisfying
 from atlas_node.query.forgetting import forget_entities, forget_values
 from atlas_node.query.lists import (
     UID_COLUMNS,
     Lists,
-    chunks,
     extend_entities,
     kept_list,
     replace_instances,

@@ -7,17 +7,17 @@ the table, however many instances there are, for the recorder makes them for eve
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
+from atlas_node.log.database import chunks
 from atlas_node.query.matching import kept_text
 from atlas_node.query.moments import moment
 from atlas_node.query.numeric import Value, number
 from atlas_node.query.packs import pack
 from atlas_node.query.tables import index_entities, index_entries, index_values
 
-_CHUNK: Final = 500
 _MOST_BYTES: Final = 2000
 """Of one value in UTF-8; PostgreSQL has no room for more in a row of an index."""
 _NOT_KEPT: Final = ("", "")
@@ -237,9 +237,3 @@ def _interned(
         known.update(added)
         pack(connection, ((key_id, it, text) for (key_id, vr, text), it in added if vr))
     return known
-
-
-def chunks(things: Iterable[Any]) -> Iterable[list[Any]]:
-    """Part what one query cannot take at once."""
-    everything = list(things)
-    return (everything[at : at + _CHUNK] for at in range(0, len(everything), _CHUNK))
