@@ -1,6 +1,7 @@
 """DIMSE statuses: what we answer for an error of ours, and what a peer's answer means.
 
-Statuses of C-STORE are in PS3.4 B.2.3, general ones in PS3.7 annex C.
+Statuses of C-STORE are in PS3.4 B.2.3, those of C-FIND, C-GET and C-MOVE in PS3.4 C.4, general ones
+in PS3.7 annex C.
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ NOT_AUTHORIZED: Final = 0x0124
 PROCESSING_FAILURE: Final = 0x0110
 OUT_OF_RESOURCES: Final = 0xA700
 CANNOT_UNDERSTAND: Final = 0xC000
+
+PENDING: Final = 0xFF00
+PENDING_WITHOUT_KEYS: Final = 0xFF01
+CANCELLED: Final = 0xFE00
+SOME_FAILED: Final = 0xB000
+ALL_FAILED: Final = 0xA702
+DOES_NOT_MATCH_CLASS: Final = 0xA900
+"""The identifier does not match the SOP class (PS3.4 C.4.1.1.4)."""
+UNABLE_TO_PROCESS: Final = 0xC001
 
 _COMMENT_LENGTH: Final = 64
 

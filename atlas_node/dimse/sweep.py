@@ -25,14 +25,20 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from atlas_node.dimse.peer import Caller
 from atlas_node.dimse.presentation import COMPRESSED, MOST_COMPRESSED
-from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS, describe
+from atlas_node.dimse.status import (
+    PENDING,
+    PENDING_WITHOUT_KEYS,
+    PROCESSING_FAILURE,
+    SUCCESS,
+    describe,
+)
 from atlas_node.errors import AtlasError, PeerError
 
 Take = Callable[[memoryview, str], None]
 """Gets an encoded data set and its transfer syntax."""
 
 _MOST_CONTEXTS: Final = 128
-_PENDING: Final = (0xFF00, 0xFF01)
+_PENDING: Final = (PENDING, PENDING_WITHOUT_KEYS)
 _LONGEST_COMMENT: Final = 64
 
 

@@ -22,6 +22,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID
 from pynetdicom.dsutils import decode
 
+from atlas_node.dimse.status import PROCESSING_FAILURE
 from atlas_node.errors import PeerError
 from atlas_node.spool.transaction import EncodedDataSet, Enquiry, EnquiryStatus, Transaction
 
@@ -36,7 +37,6 @@ MOST_BYTES: Final = 8 * 2**20
 MISSING_ATTRIBUTE: Final = 0x0120
 INVALID_ARGUMENT: Final = 0x0115
 RESOURCE_LIMITATION: Final = 0x0213
-PROCESSING_FAILURE: Final = 0x0110
 
 # Decoded, a hostile data set is a hundred times as long: never two of them at once.
 _decoding: Final = threading.Lock()

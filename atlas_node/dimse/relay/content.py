@@ -20,6 +20,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from atlas_node.config import NodeSettings, Upstream
 from atlas_node.dimse.relay.identifier import decode_identifier, encode_identifier
 from atlas_node.dimse.relay.retrieving import open_upstream
+from atlas_node.dimse.status import PENDING, PENDING_WITHOUT_KEYS
 from atlas_node.dimse.transport.command_set import (
     AFFECTED_SOP_CLASS_UID,
     C_FIND_RQ,
@@ -38,7 +39,7 @@ _FIND_OF: Final = {
     ),
     str(StudyRootQueryRetrieveInformationModelGet): str(StudyRootQueryRetrieveInformationModelFind),
 }
-_PENDING: Final = (0xFF00, 0xFF01)
+_PENDING: Final = (PENDING, PENDING_WITHOUT_KEYS)
 _MOST_STUDIES: Final = 100
 _PATIENCE: Final = 5.0
 """Seconds for each response: where it takes longer the retrieval is not held up for it."""
@@ -63,7 +64,7 @@ def classes_in(
     Returns
     -------
     list of str
-        None where the upstream does not say it, or there are more studies than are worth asking.
+        Empty where the upstream does not say it, or has more studies than are worth asking about.
     """
     find = _FIND_OF.get(service)
     if find is None:

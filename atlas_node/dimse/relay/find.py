@@ -31,7 +31,17 @@ from atlas_node.dimse.relay.identifier import (
 )
 from atlas_node.dimse.relay.response_stream import ResponseStream
 from atlas_node.dimse.relay.upstream import KeptUpstream, OpenUpstream, ServiceRefusedError
-from atlas_node.dimse.status import SUCCESS, Answer
+from atlas_node.dimse.status import (
+    CANCELLED,
+    DOES_NOT_MATCH_CLASS,
+    NO_SUCH_CONTEXT,
+    PENDING,
+    PENDING_WITHOUT_KEYS,
+    SOME_FAILED,
+    SUCCESS,
+    UNABLE_TO_PROCESS,
+    Answer,
+)
 from atlas_node.dimse.transport.command_set import (
     C_FIND_RQ,
     DATA_SET_TYPE,
@@ -58,14 +68,6 @@ from atlas_node.query import (
     is_indexed,
     resolve,
 )
-
-PENDING: Final = 0xFF00
-PENDING_WITHOUT_KEYS: Final = 0xFF01
-CANCELLED: Final = 0xFE00
-SOME_FAILED: Final = 0xB000
-DOES_NOT_MATCH_CLASS: Final = 0xA900
-UNABLE_TO_PROCESS: Final = 0xC001
-SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
 
 _C_FIND_RSP: Final = C_FIND_RQ | RESPONSE
 _TO_CANCEL: Final = 5.0
@@ -187,9 +189,7 @@ class Query:
             completed, keys = resolve(given, private.attributes, private.configured)
             self._indexed = self._private.indexed(keys, self._level)
             asked = self._indexed.request(completed) if self._indexed else completed
-        except ValueError as error:
-            raise _NotAsked(DOES_NOT_MATCH_CLASS, str(error)) from error
-        except QueryKeyError as error:
+        except (ValueError, QueryKeyError) as error:
             raise _NotAsked(DOES_NOT_MATCH_CLASS, str(error)) from error
         except NothingIndexedError as error:
             raise _NotAsked(SOME_FAILED, str(error)) from error
@@ -230,7 +230,7 @@ class Query:
                 message_id = upstream.conversation.request(context_id, command, [encoded])
                 return _Asking(upstream, kept, context_id, syntax, message_id)
             except ServiceRefusedError as error:
-                self._failed(kept, SOP_CLASS_NOT_SUPPORTED, str(error))
+                self._failed(kept, NO_SUCH_CONTEXT, str(error))
                 return None
             except ValueError as error:
                 self._failed(kept, DOES_NOT_MATCH_CLASS, str(error))
@@ -443,7 +443,7 @@ def _merged(finals: Sequence[_Final]) -> _Final:
     """Return the final response to a query from those of all upstreams that it went to."""
     if len(finals) > 1:
         # Not every upstream of a route has worklists; that is no fault.
-        finals = [it for it in finals if it.status != SOP_CLASS_NOT_SUPPORTED] or finals[:1]
+        finals = [it for it in finals if it.status != NO_SUCH_CONTEXT] or finals[:1]
     failed = [it for it in finals if it.status != SUCCESS]
     if not failed or len(failed) == len(finals):
         return finals[0]

@@ -16,9 +16,13 @@ from atlas_node.dimse.relay.identifier import carriers
 from atlas_node.dimse.relay.retrieval import Retrieval
 from atlas_node.dimse.relay.retrieved import HandedOn, Keeper
 from atlas_node.dimse.relay.retrieving import open_upstream, with_alternative
-from atlas_node.dimse.relay.suboperations import UNABLE_TO_PROCESS
 from atlas_node.dimse.relay.upstream import PLAIN
-from atlas_node.dimse.status import CANNOT_UNDERSTAND, NO_SUCH_CONTEXT, Answer
+from atlas_node.dimse.status import (
+    CANNOT_UNDERSTAND,
+    NO_SUCH_CONTEXT,
+    UNABLE_TO_PROCESS,
+    Answer,
+)
 from atlas_node.dimse.transport.command_set import (
     AFFECTED_SOP_CLASS_UID,
     AFFECTED_SOP_INSTANCE_UID,

@@ -36,10 +36,9 @@ from atlas_node.dimse.relay.identifier import carriers, decode_identifier
 from atlas_node.dimse.relay.retrieval import Retrieval
 from atlas_node.dimse.relay.retrieved import HandedOn, Keeper
 from atlas_node.dimse.relay.retrieving import open_upstream
-from atlas_node.dimse.relay.suboperations import UNABLE_TO_PROCESS
 from atlas_node.dimse.relay.upstream import PLAIN, OpenUpstream, ServiceRefusedError
 from atlas_node.dimse.scu import ContextRefusedError, KeptAssociation
-from atlas_node.dimse.status import NO_SUCH_CONTEXT, PROCESSING_FAILURE, Answer
+from atlas_node.dimse.status import NO_SUCH_CONTEXT, PROCESSING_FAILURE, UNABLE_TO_PROCESS, Answer
 from atlas_node.dimse.transport.command_set import (
     C_GET_RQ,
     C_MOVE_RQ,

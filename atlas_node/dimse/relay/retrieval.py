@@ -18,18 +18,24 @@ from typing import Final
 from atlas_node.dimse.relay.identifier import carried_over
 from atlas_node.dimse.relay.retrieved import Forward, Keeper, RetrievedObject
 from atlas_node.dimse.relay.suboperations import (
-    ALL_FAILED,
-    CANCELLED,
-    PENDING,
-    SOME_FAILED,
-    UNABLE_TO_PROCESS,
     Tally,
     failed_in,
     failed_list,
     final_status,
 )
 from atlas_node.dimse.relay.upstream import OpenUpstream
-from atlas_node.dimse.status import PROCESSING_FAILURE, SUCCESS, Answer, Verdict, verdict
+from atlas_node.dimse.status import (
+    ALL_FAILED,
+    CANCELLED,
+    PENDING,
+    PROCESSING_FAILURE,
+    SOME_FAILED,
+    SUCCESS,
+    UNABLE_TO_PROCESS,
+    Answer,
+    Verdict,
+    verdict,
+)
 from atlas_node.dimse.transport.command_set import (
     AFFECTED_SOP_CLASS_UID,
     AFFECTED_SOP_INSTANCE_UID,

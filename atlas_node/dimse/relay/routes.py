@@ -12,12 +12,9 @@ from collections.abc import Sequence
 from typing import Final, get_args
 
 from atlas_node.config import Config, QueryLevel, QueryRoute, QueryService, Upstream
-from atlas_node.dimse.status import NOT_AUTHORIZED
+from atlas_node.dimse.status import DOES_NOT_MATCH_CLASS, NOT_AUTHORIZED
 from atlas_node.dimse.transport.services import Requestor
 from atlas_node.errors import AtlasError
-
-DOES_NOT_MATCH_CLASS: Final = 0xA900
-"""The identifier does not match the SOP class (PS3.4 C.4.1.1.4)."""
 
 _LEVELS: Final = frozenset(get_args(QueryLevel))
 

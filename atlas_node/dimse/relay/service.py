@@ -29,16 +29,21 @@ from atlas_node.dimse.relay.negotiation import (
     proposed_classes,
 )
 from atlas_node.dimse.relay.retrieved import Keeper
-from atlas_node.dimse.relay.routes import DOES_NOT_MATCH_CLASS, NotRoutedError, QueryRoutes
+from atlas_node.dimse.relay.routes import NotRoutedError, QueryRoutes
 from atlas_node.dimse.relay.upstream import KeptUpstream
-from atlas_node.dimse.status import NOT_AUTHORIZED, PROCESSING_FAILURE, Answer
+from atlas_node.dimse.status import (
+    DOES_NOT_MATCH_CLASS,
+    NO_SUCH_CONTEXT,
+    NOT_AUTHORIZED,
+    PROCESSING_FAILURE,
+    Answer,
+)
 from atlas_node.dimse.transport.acceptor import AcceptedAssociation
 from atlas_node.dimse.transport.command_set import C_FIND_RQ, C_GET_RQ, C_MOVE_RQ
 from atlas_node.dimse.transport.served_request import CallerGoneError, ServedRequest
 from atlas_node.dimse.transport.services import requestor_of
 from atlas_node.query import PrivateSearch
 
-SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
 UNRECOGNIZED_OPERATION: Final = 0x0211
 
 _NAMES: Final = {C_FIND_RQ: "C-FIND", C_GET_RQ: "C-GET", C_MOVE_RQ: "C-MOVE"}
@@ -194,7 +199,7 @@ class QueryRelay:
         sop_class, syntax = request.contexts[request.context_id]
         service = service_of(sop_class)
         if service is None:
-            raise NotRoutedError(SOP_CLASS_NOT_SUPPORTED, "no query/retrieve SOP class")
+            raise NotRoutedError(NO_SUCH_CONTEXT, "no query/retrieve SOP class")
         if request.field != _FIELDS[service]:
             raise NotRoutedError(UNRECOGNIZED_OPERATION, "not a request of this SOP class")
         if service not in services:

@@ -17,7 +17,15 @@ from typing import Final
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
-from atlas_node.dimse.status import SUCCESS, Answer, Verdict, verdict
+from atlas_node.dimse.status import (
+    ALL_FAILED,
+    CANCELLED,
+    SOME_FAILED,
+    SUCCESS,
+    Answer,
+    Verdict,
+    verdict,
+)
 from atlas_node.dimse.transport.command_set import (
     NUMBER_OF_COMPLETED,
     NUMBER_OF_FAILED,
@@ -27,12 +35,6 @@ from atlas_node.dimse.transport.command_set import (
     number,
     us,
 )
-
-PENDING: Final = 0xFF00
-CANCELLED: Final = 0xFE00
-SOME_FAILED: Final = 0xB000
-ALL_FAILED: Final = 0xA702
-UNABLE_TO_PROCESS: Final = 0xC001
 
 _FAILED_LIST: Final = 0x00080058
 _LONGEST_LIST: Final = 0xFFFE

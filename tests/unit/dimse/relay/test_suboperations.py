@@ -11,16 +11,13 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from atlas_node.dimse.relay.suboperations import (
-    ALL_FAILED,
-    CANCELLED,
-    SOME_FAILED,
     Counts,
     Tally,
     failed_in,
     failed_list,
     final_status,
 )
-from atlas_node.dimse.status import Answer
+from atlas_node.dimse.status import ALL_FAILED, CANCELLED, SOME_FAILED, Answer
 from atlas_node.dimse.transport.command_set import (
     NUMBER_OF_COMPLETED,
     NUMBER_OF_FAILED,
