@@ -22,10 +22,19 @@ from atlas_node.config import Config, Destination
 from atlas_node.dimse import Courier
 from atlas_node.log import LogStore
 from atlas_node.node.child import run_child
-from atlas_node.route import NO_ROUTE, Router, find_recipients, make_annotator
+from atlas_node.route import Router, find_recipients, make_annotator
 from atlas_node.route.indexing import open_indexer
 from atlas_node.route.record import Recorder
-from atlas_node.spool import Doorbell, Entry, Occupancy, OrderDesk, Recipient, Spool, Standing
+from atlas_node.spool import (
+    NO_ROUTE,
+    Doorbell,
+    Entry,
+    Occupancy,
+    OrderDesk,
+    Recipient,
+    Spool,
+    Standing,
+)
 
 _POLL: Final = 0.05
 _LISTEN: Final = 0.25

@@ -6,12 +6,11 @@ have a database. None of them touches the network.
 """
 
 from atlas_node.route.annotator import make_annotator
-from atlas_node.route.match import NO_ROUTE, Router
+from atlas_node.route.match import Router
 from atlas_node.route.receive import Receiver, find_recipients
 from atlas_node.route.recipients import recipients_by
 
 __all__ = [
-    "NO_ROUTE",
     "Receiver",
     "Router",
     "find_recipients",

@@ -16,10 +16,7 @@ from typing import Final
 from atlas_node.annotate import LAST_GROUP
 from atlas_node.config import LOG_ROUTE, Config, Match
 from atlas_node.model import Envelope, Identity
-from atlas_node.spool import Recipient
-
-NO_ROUTE: Final = "(no route)"
-"""Stands in the place of a destination for an object that no route matches."""
+from atlas_node.spool import NO_ROUTE, Recipient
 
 _UNKNOWN: Final = Identity()
 

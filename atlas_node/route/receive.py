@@ -12,8 +12,8 @@ from typing import Final
 
 from atlas_node.annotate import identify, identify_beginning
 from atlas_node.model import Envelope, Identity
-from atlas_node.route.match import NO_ROUTE, Router
-from atlas_node.spool import Arrival, Intake, Recipient
+from atlas_node.route.match import Router
+from atlas_node.spool import NO_ROUTE, Arrival, Intake, Recipient
 
 _logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ outside.
 
 from atlas_node.spool.commitment import CommitmentStore
 from atlas_node.spool.doorbell import Doorbell
-from atlas_node.spool.entry import Entry, QueuedObject, Recipient
+from atlas_node.spool.entry import NO_ROUTE, Entry, QueuedObject, Recipient
 from atlas_node.spool.fingerprint import fingerprint
 from atlas_node.spool.handout import Change, Delivery
 from atlas_node.spool.intake import Arrival, Intake
@@ -23,6 +23,7 @@ from atlas_node.spool.standing import Standing
 from atlas_node.spool.waiting import Reasons, waited_for
 
 __all__ = [
+    "NO_ROUTE",
     "Action",
     "Arrival",
     "Change",

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from atlas_node.model import DeliveryRecord, DeliveryStatus, Envelope, Policy
+
+NO_ROUTE: Final = "(no route)"
+"""Stands in the place of a destination for an object that no route matches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from atlas_node.config import Config
 from atlas_node.errors import SpoolError
 from atlas_node.model import DeliveryRecord, DeliveryStatus
 from atlas_node.spool import (
+    NO_ROUTE,
     Entry,
     Look,
     Outcome,
@@ -65,8 +66,6 @@ from atlas_node.web.summary import iso
 
 PAGE_SIZE: Final = 50
 _REASONS: Final = 8
-_NO_ROUTE: Final = "(no route)"
-"""Stands for a destination where no route matched (`route.match.NO_ROUTE`)."""
 
 _DELIVERY: Final = record(
     object_id=TEXT, received_at=MOMENT, calling_ae=TEXT, sop_instance_uid=TEXT, size=COUNT,
@@ -126,7 +125,7 @@ def routes(site: Site) -> list[Route]:
             "query": Wanted.from_query(given).to_query(),
             "at_once": PAGE_SIZE,
             "outcome": outcomes.get(given.get("outcome", "")),
-            "no_route": _NO_ROUTE,
+            "no_route": NO_ROUTE,
             "damaged": DAMAGED,
             "spool": site.config.spool.path,
         }

@@ -5,8 +5,8 @@ import pytest
 from atlas_node.annotate import LAST_GROUP
 from atlas_node.config import Config
 from atlas_node.model import Identity, Policy
-from atlas_node.route import NO_ROUTE, Router
-from atlas_node.spool import Recipient
+from atlas_node.route import Router
+from atlas_node.spool import NO_ROUTE, Recipient
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 IDENTITY = Identity(

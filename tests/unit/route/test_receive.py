@@ -2,7 +2,8 @@ import pytest
 
 from atlas_node.config import Config
 from atlas_node.model import DeliveryStatus
-from atlas_node.route import NO_ROUTE, Receiver, Router
+from atlas_node.route import Receiver, Router
+from atlas_node.spool import NO_ROUTE
 
 DESTINATION = {"name": "pacs", "ae_title": "PACS", "host": "192.0.2.1", "port": 104}
 

@@ -1,8 +1,8 @@
 """Orders beside the node send objects where the node would have sent them."""
 
 from atlas_node.config import Config
-from atlas_node.route import NO_ROUTE, recipients_by
-from atlas_node.spool import Entry
+from atlas_node.route import recipients_by
+from atlas_node.spool import NO_ROUTE, Entry
 
 CONFIG = {
     "destinations": [
