@@ -25,7 +25,7 @@ from atlas_node.encoding.byte_order import swapped
 from atlas_node.encoding.deflate import deflated, inflated
 from atlas_node.encoding.header import BIG_ENDIAN
 from atlas_node.encoding.implicit import without_vrs
-from atlas_node.encoding.pieces import Piece, PiecedStream, splice
+from atlas_node.encoding.pieces import Buffer, Piece, PiecedStream, splice
 from atlas_node.encoding.transfer_syntax import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -33,8 +33,6 @@ from atlas_node.encoding.transfer_syntax import (
 )
 from atlas_node.errors import MalformedStreamError
 from atlas_node.model import ElementRecord, ElementStatus, Identity, Policy
-
-Buffer = bytes | bytearray | memoryview
 
 _CONVERTIBLE: Final = {EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN}
 _SIGNED: Final = "the object carries a digital signature or MAC, which a change would break"

@@ -63,7 +63,7 @@ _START: Final = (struct.Struct("<6sHI"), struct.Struct(">6sHI"))
 
 _MAX_PLAIN: Final = 512
 _MAX_PLAIN_DEPTH: Final = 32
-"""So deep, what is as short as that stays within `walk.MAX_DEPTH`."""
+"""So deep, what is as short as that stays within `implicit.MAX_DEPTH` of the encoding."""
 _MAX_PLAINS: Final = 4096
 
 

@@ -15,6 +15,7 @@ from atlas_node.annotate.charset import DEFAULT_REPERTOIRE, Encodings, decode_te
 from atlas_node.encoding.deflate import beginning_inflated
 from atlas_node.encoding.header import BIG_ENDIAN, ITEM_TAG, LITTLE_ENDIAN, ByteOrder
 from atlas_node.encoding.implicit import explicit_inside
+from atlas_node.encoding.pieces import Buffer
 from atlas_node.encoding.transfer_syntax import TransferSyntax, transfer_syntax
 from atlas_node.encoding.vr import LONG_FORM, MAX_LENGTH, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.model import Identity
@@ -49,8 +50,6 @@ _LAST_WANTED: Final = max(_WANTED) >> 16
 
 _HEADERS: Final = (struct.Struct("<HH2sHI"), struct.Struct(">HH2sHI"))
 """Group, element, VR, length of a short header, length of a long one; in either byte order."""
-
-Buffer = bytes | bytearray | memoryview
 
 
 def creator_text(value: bytes) -> str:

@@ -30,12 +30,10 @@ from atlas_node.encoding.header import (
     ByteOrder,
     tag_text,
 )
+from atlas_node.encoding.implicit import MAX_DEPTH
 from atlas_node.encoding.pieces import Edit, Piece
 from atlas_node.encoding.vr import MAX_LENGTH, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
-
-MAX_DEPTH: Final = 64
-"""Deepest nesting of sequences that is read; real objects stay below 10."""
 
 MAX_PRIVATE: Final = 1 << 21
 """Most private elements of one object, each of which takes some 300 bytes while it is annotated."""

@@ -22,7 +22,8 @@ from atlas_node.encoding.pieces import Piece, PiecedStream, Pieces
 from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.errors import MalformedStreamError
 
-_MAX_DEPTH: Final = 64
+MAX_DEPTH: Final = 64
+"""Deepest nesting of sequences that is read; real objects stay below 10."""
 
 _read_element, _read_length = LITTLE_ENDIAN.element.unpack_from, LITTLE_ENDIAN.length.unpack_from
 _read_item, _write_item = LITTLE_ENDIAN.item.unpack_from, LITTLE_ENDIAN.item.pack
@@ -54,8 +55,8 @@ def _data_set(
     stream: PiecedStream, position: int, end: int, delimited: bool, depth: int
 ) -> tuple[Pieces, int]:
     """Return one data set in implicit VR and the offset behind it."""
-    if depth > _MAX_DEPTH:
-        raise MalformedStreamError(f"sequences are nested deeper than {_MAX_DEPTH}", position)
+    if depth > MAX_DEPTH:
+        raise MalformedStreamError(f"sequences are nested deeper than {MAX_DEPTH}", position)
     pieces = Pieces()
     while position < end:
         if end - position < 8:
@@ -135,8 +136,8 @@ def _items(
 
 def _end_of_items(view: memoryview, position: int, end: int, depth: int) -> int:
     """Return the offset behind a sequence of undefined length in implicit VR."""
-    if depth > _MAX_DEPTH:
-        raise MalformedStreamError(f"sequences are nested deeper than {_MAX_DEPTH}", position)
+    if depth > MAX_DEPTH:
+        raise MalformedStreamError(f"sequences are nested deeper than {MAX_DEPTH}", position)
     in_item = False
     while end - position >= 8:
         group, element, length = LITTLE_ENDIAN.item.unpack_from(view, position)

@@ -12,10 +12,9 @@ from typing import Final
 
 from atlas_node import __version__
 from atlas_node.encoding.header import LITTLE_ENDIAN, explicit_header
+from atlas_node.encoding.pieces import Buffer
 from atlas_node.encoding.vr import LONG_FORM, SHORT_FORM
 from atlas_node.errors import MalformedStreamError
-
-Buffer = bytes | bytearray | memoryview
 
 IMPLEMENTATION_CLASS_UID: Final = "2.25.198094941179579129950144110640790615596"
 IMPLEMENTATION_VERSION_NAME: Final = f"ATLAS_{__version__}"[:16]

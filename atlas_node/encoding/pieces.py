@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
+Buffer = bytes | bytearray | memoryview
+"""Encoded data to be read."""
+
 Piece = bytes | memoryview
+"""Encoded data to be written."""
 
 LONG: Final = 512
 """Bytes from which a piece is kept as it is."""

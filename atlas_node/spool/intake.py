@@ -19,6 +19,7 @@ from typing import Final
 
 from atlas_node.config import SpoolSettings
 from atlas_node.encoding.part10 import file_header
+from atlas_node.encoding.pieces import Buffer
 from atlas_node.errors import SpoolError
 from atlas_node.model import Envelope
 from atlas_node.spool.doorbell import Doorbell
@@ -28,7 +29,7 @@ from atlas_node.spool.journal import entry_line
 from atlas_node.spool.limits import Room
 from atlas_node.spool.lock import RECEIVER_LOCK, unusable
 from atlas_node.spool.occupancy import Occupancy
-from atlas_node.spool.partition import JOURNAL_SUFFIX, Buffer, Partition
+from atlas_node.spool.partition import JOURNAL_SUFFIX, Partition
 
 _PATIENCE: Final = 10.0
 _LINE_EVERY: Final = 10.0

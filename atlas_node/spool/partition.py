@@ -25,8 +25,6 @@ from atlas_node.spool.journal import parse_journal
 from atlas_node.spool.lock import FolderLock, sync_folder, unusable
 from atlas_node.spool.reserve import write_with_reserve
 
-Buffer = bytes | bytearray | memoryview
-
 DATA_SUFFIX: Final = ".dcm"
 JOURNAL_SUFFIX: Final = ".job"
 

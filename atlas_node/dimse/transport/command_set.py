@@ -11,9 +11,8 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
+from atlas_node.encoding.pieces import Buffer
 from atlas_node.errors import PeerError
-
-Buffer = bytes | bytearray | memoryview
 
 AFFECTED_SOP_CLASS_UID: Final = 0x0002
 COMMAND_FIELD: Final = 0x0100
