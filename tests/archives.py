@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 
 from tests.peers import environment, program
-from tests.ports import free_port
+from tests.ports import free_port, listens
+from tests.waiting import LONG, wait_until
 
-_START = 30.0
 _MOST_CONTEXTS = 128
 
 Hosts = Mapping[str, tuple[str, int]]
@@ -50,11 +49,7 @@ class Archive:
                 self.command(), stdout=output, stderr=output, env=environment(), cwd=self.folder,
                 start_new_session=True,
             )  # fmt: skip
-        give_up = time.monotonic() + _START
-        while not self._listens():
-            assert self._process.poll() is None, self.said()
-            assert time.monotonic() < give_up, self.said()
-            time.sleep(0.05)
+        wait_until(self._is_there)
 
     def __exit__(self, *_: object) -> None:
         self.kill()
@@ -65,7 +60,7 @@ class Archive:
         # dcmqrscp forks for each association, and a child keeps the port.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(LONG)
 
     def said(self) -> str:
         return (self.folder / "log").read_text("utf-8", "replace")
@@ -92,12 +87,10 @@ class Archive:
         """Return its entry in the node's configuration."""
         return {"name": name, "ae_title": self.ae_title, "host": "127.0.0.1", "port": self.port}
 
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1.0).close()
-        except OSError:
-            return False
-        return True
+    def _is_there(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.said()
+        return listens(self.port)
 
 
 class Dcmqrscp(Archive):

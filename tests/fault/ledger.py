@@ -24,6 +24,7 @@ from tests.fault.nodes import NodeProcess
 from tests.fault.pacs import ct_object, encoded
 from tests.fault.results import Tally, note
 from tests.scanner import CT_IMAGE_STORAGE, AssociationEndedError, Scanner
+from tests.waiting import LONG
 
 ANNOTATOR = Annotator(open_layers((), {}))
 _UID = "2.25.1000000000000000000000000000000000"
@@ -115,7 +116,7 @@ class Ledger:
             else:
                 self.refusals.append(status)
 
-    def scan(self, port: int, objects: Iterable[Sample], timeout: float = 15.0) -> int:
+    def scan(self, port: int, objects: Iterable[Sample], timeout: float = LONG) -> int:
         """Send objects over one association, until it ends; return how many were answered 0x0000.
 
         Nothing is raised when the node or the wire fails: that is what the tests do to them.
@@ -142,7 +143,7 @@ class Ledger:
         node: NodeProcess,
         destination: Destination,
         name: str = "pacs",
-        timeout: float = 40.0,
+        timeout: float = LONG,
         fault: str = "",
     ) -> Tally:
         """Wait until each answered object has arrived or is dead; judge, print and return.
@@ -213,10 +214,10 @@ class Scanners:
 
     def __exit__(self, *_: object) -> None:
         for thread in self._threads:
-            thread.join(60)
+            thread.join(1.5 * LONG)
             assert not thread.is_alive(), "a scanner waits for its answer without end"
 
-    def wait_for_answers(self, count: int, timeout: float = 20.0) -> None:
+    def wait_for_answers(self, count: int, timeout: float = LONG) -> None:
         _wait(lambda: self._ledger.answered >= count or not self._running(), timeout)
 
     def _running(self) -> bool:

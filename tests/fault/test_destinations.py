@@ -21,7 +21,7 @@ from tests.fault.nodes import NodeProcess, seeds
 
 OBJECTS = 60
 RETRY = {"first_delay": 0.1, "max_delay": 0.5, "max_tries": 4}
-ANSWER_WITHIN = 1.0
+ANSWER_WITHIN = 3.0
 
 
 def first_time(reaction: Callable[[], Answer], share: float, chance: random.Random):
@@ -107,7 +107,7 @@ def hospital(request) -> Iterator[Hospital]:
 @pytest.mark.parametrize("seed", seeds())
 def test_each_destination_gets_everything_whatever_befell_it(seed, hospital, tmp_path):
     ports = {name: destination.port for name, destination in hospital.all.items()}
-    timeouts = {"dimse": ANSWER_WITHIN, "network": 5, "connect": 1, "acse": 5, "drain": 5}
+    timeouts = {"dimse": ANSWER_WITHIN, "drain": 5}
     chance, ledger = random.Random(seed), Ledger()
     objects = [sample(n, chance.choice((2048, 300_000)), series=n % 5) for n in range(OBJECTS)]
     with impatient_node(tmp_path, ports, node={"timeouts": timeouts}) as node:
@@ -158,7 +158,7 @@ def test_what_is_refused_for_good_is_dead_with_the_reason_and_holds_up_nothing(t
         choosy.refuses = True
         with impatient_node(tmp_path, {"pacs": pacs.port, "choosy": choosy.port}) as node:
             ledger.scan(node.port, objects)
-            tally = ledger.settle(node, pacs, timeout=20)
+            tally = ledger.settle(node, pacs)
             assert (tally.delivered, tally.dead) == (OBJECTS - len(bad), len(bad))
             node.wait_until(lambda: len(node.dead("choosy")) == OBJECTS)
             dead = [it for it in node.queue() if it["status"] == "dead"]
@@ -176,7 +176,7 @@ def test_one_object_over_which_a_destination_breaks_holds_up_its_own_series_alon
     objects = [sample(n, series=n % 4) for n in range(40)]
     bad, its_series = objects[0].uid, [one.uid for one in objects[0::4]]
     misdeeds = {misdeed.value: misdeed for misdeed in Misdeed}
-    timeouts = {"dimse": 1, "network": 1, "drain": 5}
+    timeouts = {"dimse": 3, "network": 3, "drain": 5}
     with ExitStack() as stack:
         broken = {name: stack.enter_context(Destination()) for name in misdeeds}
         for name, pacs in broken.items():
@@ -212,7 +212,7 @@ def test_a_destination_that_never_answers_takes_only_its_own_objects(tmp_path):
         healed = threading.Event()
         silent.during = lambda arrival: None if healed.is_set() else Misdeed.SILENCE
         ports = {"pacs": pacs.port, "silent": silent.port}
-        timeouts = {"dimse": 1, "network": 1}
+        timeouts = {"dimse": 3, "network": 3}
         node = stack.enter_context(NodeProcess(tmp_path, ports, node={"timeouts": timeouts}))
         ledger.scan(node.port, objects)
         beside = "destination beside one that never answers"

@@ -80,7 +80,7 @@ def test_a_full_disk_refuses_and_takes_objects_again_when_there_is_room(disk, tm
         with pacs:
             ledger.settle(node, pacs)
             node.wait_until(lambda: not any((disk.folder / "spool").rglob("*-*.*")))
-            node.wait_until(lambda: disk.free() > DISK // 2, 3)
+            node.wait_until(lambda: disk.free() > DISK // 2)
             assert ledger.scan(node.port, lots[0]) == 30
             ledger.settle(node, pacs)
 
@@ -190,5 +190,5 @@ def test_objects_wait_for_a_log_whose_disk_is_full_and_are_delivered_meanwhile(d
             assert ledger.settle(node, pacs).delivered == 51
             assert node.spooled()
             filler.unlink()
-            node.wait_until(lambda: not node.spooled(), 40)
+            node.wait_until(lambda: not node.spooled())
             assert node.logged() == 51

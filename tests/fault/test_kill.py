@@ -17,6 +17,7 @@ import pytest
 from tests.fault.destination import Destination
 from tests.fault.ledger import Ledger, Sample, Scanners, sample
 from tests.fault.nodes import NodeProcess, seeds
+from tests.waiting import wait_until
 
 SCANNERS = 3
 OBJECTS = 40
@@ -118,7 +119,4 @@ def test_workers_end_when_the_supervisor_is_killed(tmp_path):
         workers = node.workers()
         assert node.process is not None
         os.kill(node.process.pid, signal.SIGKILL)
-        give_up = time.monotonic() + 5
-        while any(Path(f"/proc/{pid}").exists() for pid in workers):
-            assert time.monotonic() < give_up
-            time.sleep(0.02)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))

@@ -25,7 +25,7 @@ def test_ten_thousand_small_objects(tmp_path):
             pass
         tally = ledger.settle(node, pacs, timeout=200)
         assert tally.delivered == tally.answered == MANY
-        node.wait_until(lambda: not node.spooled(), 60)
+        node.wait_until(lambda: not node.spooled())
         assert node.logged() == MANY
 
 
@@ -56,8 +56,8 @@ def test_an_object_longer_than_two_gigabytes_takes_little_memory(roomy, tmp_path
         ) as node,
     ):
         with memory_growth(node) as growth:
-            assert ledger.scan(node.port, [one], timeout=60) == 1
-            assert pacs.wait(lambda it: it.stored() == 1, 60)
+            assert ledger.scan(node.port, [one]) == 1
+            assert pacs.wait(lambda it: it.stored() == 1, 200)
             node.wait_until(lambda: not any((roomy / "spool").rglob("*.job")))
         assert ledger.settle(node, pacs).delivered == 1
     print(f"object of {LONG / 1e6:.0f} MB: {growth.most / 1e6:.1f} MB more memory")

@@ -18,9 +18,10 @@ from tests.fault.pacs import ct_object
 from tests.fault.wire import Cut, Fault, Wire
 from tests.peers import environment, program
 from tests.scanner import CT_IMAGE_STORAGE, AssociationEndedError, Scanner
+from tests.waiting import LONG
 
 SIZE = 400_000
-IMPATIENT = {"acse": 1.5, "dimse": 1.5, "network": 1.5, "connect": 2, "drain": 5}
+IMPATIENT = {"acse": 3, "dimse": 3, "network": 3, "drain": 5}
 
 
 @pytest.mark.parametrize("seed", seeds())
@@ -54,7 +55,7 @@ def test_scanners_whose_network_is_cut_lose_nothing_that_was_answered(seed, tmp_
 
 def assert_takes_associations(node: NodeProcess, count: int) -> None:
     opened: list[Scanner] = []
-    give_up = time.monotonic() + 15
+    give_up = time.monotonic() + LONG
     try:
         while len(opened) < count:
             try:
@@ -87,10 +88,11 @@ def test_a_cut_network_to_the_destination_loses_nothing(seed, tmp_path):
 def test_scanners_that_trickle_hold_up_nobody(tmp_path):
     ledger, slow_ledger = Ledger("scanners that trickle beside others"), Ledger()
     slow = [[sample(1000 + n, SIZE // 4)] for n in range(6)]
+    trickle = Fault(20_000, None, rate=1000)  # none would have come to its end in a minute
     with (
         Destination() as pacs,
         NodeProcess(tmp_path, {"pacs": pacs.port}, node={"workers": 1}) as node,
-        Wire(node.port, lambda _: Fault(20_000, None, rate=20_000)) as wire,
+        Wire(node.port, lambda _: trickle) as wire,
     ):
         with Scanners(wire.port, slow_ledger, slow):
             with Scanners(node.port, ledger, [[sample(n) for n in range(100)]]):
@@ -98,6 +100,7 @@ def test_scanners_that_trickle_hold_up_nobody(tmp_path):
             assert ledger.answered == 100
             assert slow_ledger.answered == 0
             assert pacs.wait(lambda it: it.stored() == 100)
+            trickle.rate = SIZE
         assert slow_ledger.answered == len(slow)
         for lot in slow:
             for one in lot:
@@ -110,7 +113,7 @@ def test_connections_that_say_nothing_are_closed(tmp_path):
     with NodeProcess(tmp_path, {}, node=node_settings) as node:
         silent = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(5)]
         for sock in silent:
-            sock.settimeout(10)
+            sock.settimeout(LONG)
             assert sock.recv(1) == b""
             sock.close()
         assert_takes_associations(node, 5)
@@ -126,7 +129,7 @@ def test_silent_connections_lock_no_scanner_out(tmp_path):
         for _ in range(5):
             done = subprocess.run(
                 [*store, str(node.port), str(image)],
-                env=environment(), capture_output=True, text=True, timeout=20, check=False,
+                env=environment(), capture_output=True, text=True, timeout=LONG, check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
         assert_takes_associations(node, 32)

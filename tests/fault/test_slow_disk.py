@@ -79,9 +79,10 @@ def test_twenty_long_objects_at_once_wait_for_a_disk_that_stalls(stall, roomy, t
         with memory_growth(node, "receiver") as growth, scanning(ledger, node.port, lots):
             node.wait_until(lambda: written() > size)
             stall.touch()
-            time.sleep(0.5)
-            before = written()
-            with Scanner(node.port, [(VERIFICATION, (EXPLICIT,))], timeout=5) as other:
+            before = -1
+            while before != (before := written()):  # what was being written goes to its end
+                time.sleep(0.5)
+            with Scanner(node.port, [(VERIFICATION, (EXPLICIT,))]) as other:
                 assert other.echo() == 0
                 time.sleep(1.0)
                 other.release()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from tests.ports import free_port
+from tests.waiting import LONG
 
 _CHUNK = 65536
 _POLL = 0.02
@@ -94,7 +95,7 @@ class Wire:
             fault = self.fault(self.connections)
             self.connections += 1
             try:
-                called = socket.create_connection(("127.0.0.1", self._to_port), 5)
+                called = socket.create_connection(("127.0.0.1", self._to_port), LONG)
             except OSError:
                 caller.close()
                 continue

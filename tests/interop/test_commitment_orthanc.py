@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from tests.fault.nodes import NodeProcess
 from tests.fault.pacs import ct_object
 from tests.peers import program
 from tests.ports import free_port
-from tests.waiting import wait_until
+from tests.waiting import LONG, wait_until
 
 
 class Orthanc:
@@ -58,12 +57,12 @@ class Orthanc:
                 stdout=output,
                 stderr=output,
             )
-        wait_until(self._answers, 30.0)
+        wait_until(self._answers)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(LONG)
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, self.said()
@@ -77,11 +76,11 @@ class Orthanc:
         return self._log.read_text("utf-8", "replace")
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self._address + path, timeout=20) as response:
+        with urllib.request.urlopen(self._address + path, timeout=LONG) as response:
             return json.load(response)
 
     def post(self, path: str, body: bytes) -> Any:
-        with urllib.request.urlopen(self._address + path, body, timeout=20) as response:
+        with urllib.request.urlopen(self._address + path, body, timeout=LONG) as response:
             return json.load(response)
 
     def ask_for_commitment(self, asked: list[tuple[str, str]]) -> str:
@@ -92,13 +91,14 @@ class Orthanc:
 
     def report(self, transaction_uid: str) -> dict[str, Any]:
         """Wait for the report that came back for a request."""
-        give_up = time.monotonic() + 30
-        while True:
-            found = self.get(f"/storage-commitment/{transaction_uid}")
-            if found["Status"] != "Pending":
-                return dict(found)
-            assert time.monotonic() < give_up, self.said()
-            time.sleep(0.1)
+        found: dict[str, Any] = {}
+
+        def has_come() -> bool:
+            found.update(self.get(f"/storage-commitment/{transaction_uid}"))
+            return found["Status"] != "Pending"
+
+        wait_until(has_come)
+        return found
 
 
 @pytest.fixture

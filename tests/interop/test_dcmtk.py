@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from pydicom.data import get_testdata_file
 from tests import ondisk
 from tests.fault.nodes import NodeProcess
 from tests.peers import environment, make_unknown, program, public_dictionary, scans
-from tests.ports import free_port
+from tests.ports import free_port, listens
 from tests.streams import element
+from tests.waiting import LONG, wait_until
 
 CT_SMALL = Path(get_testdata_file("CT_small.dcm"))
 
@@ -29,10 +29,10 @@ def pacs(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         [program("storescp"), "-aet", "PACS", "-pm", "+xa", "+B", "-od", folder, str(port)],
         env=environment(),
     )
-    time.sleep(0.2)
+    wait_until(lambda: listens(port))
     yield port, folder
     process.terminate()
-    process.wait(10)
+    process.wait(LONG)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def unknown(tmp_path: Path) -> Path:
 def storescu(node: NodeProcess, *arguments: str | Path) -> None:
     subprocess.run(
         [program("storescu"), "-aec", "ATLAS", "127.0.0.1", str(node.port), *arguments],
-        env=environment(), check=True, timeout=60,
+        env=environment(), check=True, timeout=LONG,
     )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def delivered(node: NodeProcess, folder: Path, number: int = 1) -> list[Path]:
 
 def test_echoscu_is_answered(node: NodeProcess) -> None:
     subprocess.run(
-        [program("echoscu"), "-aec", "ATLAS", "127.0.0.1", str(node.port)], check=True, timeout=30
+        [program("echoscu"), "-aec", "ATLAS", "127.0.0.1", str(node.port)], check=True, timeout=LONG
     )
 
 
@@ -160,7 +160,7 @@ def test_a_pacs_that_takes_implicit_vr_alone_gets_implicit_vr(
             (copy,) = delivered(node, folder)
     finally:
         pacs.terminate()
-        pacs.wait(10)
+        pacs.wait(LONG)
     ds = pydicom.dcmread(copy)
     assert ds.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2"
     assert ds.PixelData == pydicom.dcmread(CT_SMALL).PixelData

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from atlas_dictionary.exporters import FORMATS, Format, select
 from tests.interop import private_elements
 from tests.peers import program, public_dictionary
 from tests.ports import free_port
+from tests.waiting import LONG, wait_until
 
 
 def configuration(folder: Path, port: int) -> dict[str, Any]:
@@ -55,23 +55,23 @@ def orthanc(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(LONG)
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
+    def answers() -> bool:
         assert process.poll() is None, log.read_text("utf-8", "replace")
         try:
             ask(f"{address}/system")
         except urllib.error.URLError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("Orthanc does not answer within 30 seconds")
+            return False
+        return True
+
+    wait_until(answers)
 
 
 def ask(address: str, body: bytes | None = None) -> Any:
-    with urllib.request.urlopen(address, body, timeout=10) as response:
+    with urllib.request.urlopen(address, body, timeout=LONG) as response:
         return json.load(response)
 
 

@@ -24,7 +24,7 @@ from tests.archives import Archive, Dcmqrscp, Orthanc
 from tests.fault.destination import Misdeed
 from tests.fault.nodes import ATLAS_NODE, NodeProcess
 from tests.peers import environment, program, public_dictionary, scans
-from tests.ports import free_port
+from tests.ports import free_port, listens
 from tests.scanner import EXPLICIT, IMPLICIT
 from tests.unit.dimse.relay.queries import (
     B_VALUE,
@@ -37,6 +37,7 @@ from tests.unit.dimse.relay.queries import (
     keys,
 )
 from tests.upstream import PENDING, Asked, Pause, Reply, Upstream
+from tests.waiting import LONG, wait_until
 from tests.workstation import PATIENT_ROOT, STUDY_ROOT, WORKLIST, Workstation
 
 SUCCESS = 0x0000
@@ -390,7 +391,9 @@ def cancelled_findscu(port: int, calling: str) -> str:
         program("findscu"), "-d", "-aet", calling, "-aec", "ATLAS", "-S", "--cancel", "3",
         "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "127.0.0.1", str(port),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, check=False, env=environment(), timeout=20)
+    done = subprocess.run(
+        command, capture_output=True, check=False, env=environment(), timeout=LONG
+    )
     return (done.stdout + done.stderr).decode("latin-1").lower()
 
 
@@ -474,9 +477,10 @@ class TestWorklist:
             [program("wlmscpfs"), "-dfp", folder.parent, "-dfr", str(port)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(),
         )  # fmt: skip
+        wait_until(lambda: listens(port))
         yield port
         process.kill()
-        process.wait(10)
+        process.wait(LONG)
 
     def test_items_are_the_same_with_the_node_and_without(self, tmp_path, worklists):
         (tmp_path / "node").mkdir()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,7 +18,8 @@ from tests.archives import Archive, Dcmqrscp, Orthanc
 from tests.fault.nodes import NodeProcess
 from tests.fault.pacs import Pacs, ct_object, encoded
 from tests.peers import environment, program, scans
-from tests.ports import free_port
+from tests.ports import free_port, listens
+from tests.waiting import LONG, wait_until
 
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 COMPRESSED_STUDY = "1.2.826.0.1.3680043.8.498.2"
@@ -108,7 +107,7 @@ class Place:
         done = subprocess.run(
             [program(name), "-v", "-S", "-aet", caller, "-aec", called, *keys, *options,
              "127.0.0.1", str(port)],
-            capture_output=True, text=True, env=environment(), timeout=60, check=False,
+            capture_output=True, text=True, env=environment(), timeout=LONG, check=False,
         )  # fmt: skip
         return done.stdout + done.stderr
 
@@ -125,17 +124,8 @@ def place(running) -> Place:
     return running
 
 
-def wait_for(port: int) -> None:
-    """Wait until something listens."""
-    give_up = time.monotonic() + 20
-    while time.monotonic() < give_up:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
-            return
-        time.sleep(0.02)
-
-
 def slowly(event: object) -> int:
-    time.sleep(0.1)
+    time.sleep(0.5)
     return 0x0000
 
 
@@ -228,12 +218,12 @@ class TestCompressed:
         # Without options storescp takes uncompressed objects alone.
         command = [program("storescp"), "-aet", "PLAIN", "-od", place.folder, str(place.plain)]
         receiver = subprocess.Popen(command, env=environment())
-        wait_for(place.plain)
+        wait_until(lambda: listens(place.plain))
         try:
             said = place.move("PLAIN", study=COMPRESSED_STUDY)
         finally:
             receiver.kill()
-            receiver.wait(10)
+            receiver.wait(LONG)
         assert "Received Final Move Response (Success)" in said, said
         [file] = place.folder.glob(f"*{place.compressed.SOPInstanceUID}")
         got = dcmread(file)
@@ -273,7 +263,7 @@ def retrieve(name: str, node: NodeProcess, *options: str | Path) -> str:
     keys = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={STUDY}"]
     done = subprocess.run(
         [program(name), "-v", "-S", "-aec", "ATLAS", *keys, *options, "127.0.0.1", str(node.port)],
-        capture_output=True, text=True, env=environment(), timeout=60, check=False,
+        capture_output=True, text=True, env=environment(), timeout=LONG, check=False,
     )  # fmt: skip
     return done.stdout + done.stderr
 
