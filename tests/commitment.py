@@ -104,8 +104,8 @@ class Archive:
 
     def _on_action(self, event: evt.Event) -> tuple[int, None]:
         request = event.action_information
-        self.asked.append(request)
         self.callers.append(event.assoc.requestor.ae_title)
+        self.asked.append(request)
         if self.status == 0x0000 and self.reports != "none":
             threading.Thread(target=self._report, args=(event.assoc, request)).start()
         return self.status, None
@@ -159,6 +159,7 @@ class Scanner:
         self.status = 0x0000
         self.told: list[tuple[int, Dataset]] = []
         self.told_in: list[str] = []
+        self.refused_in: list[str] = []
         self.callers: list[str] = []
         self._server: Any = None
 
@@ -211,11 +212,14 @@ class Scanner:
                 return None, uid
 
     def _on_report(self, event: evt.Event) -> tuple[int, None]:
-        if self.status == 0x0000:
-            self.told.append((event.event_type, event.event_information))
-            self.told_in.append("its own" if event.assoc.is_requestor else "new")
+        status, place = self.status, "its own" if event.assoc.is_requestor else "new"
+        if status == 0x0000:
+            self.told_in.append(place)
             self.callers.append(event.assoc.requestor.ae_title)
-        return self.status, None
+            self.told.append((event.event_type, event.event_information))
+        else:
+            self.refused_in.append(place)
+        return status, None
 
 
 def leave(assoc: Any) -> None:

@@ -20,7 +20,8 @@ from atlas_node.dimse.commitment import (
 from atlas_node.spool.commitment import CommitmentStore
 from tests.commitment import Archive, Scanner, free_port
 from tests.spools import FedSpool
-from tests.unit.dimse.conftest import Received
+from tests.unit.dimse.conftest import TIMEOUTS, Received
+from tests.waiting import LONG
 
 FAST = {"first_delay": 0.1, "max_delay": 0.2}
 
@@ -43,7 +44,7 @@ class RelayingNode:
             {
                 "node": {
                     "port": self.port,
-                    "timeouts": {"acse": 3.0, "dimse": 3.0, "network": 30.0, "connect": 1.0},
+                    "timeouts": TIMEOUTS,
                 },
                 "spool": {"path": str(folder)},
                 **config,
@@ -77,7 +78,7 @@ class RelayingNode:
 
     def stop_relay(self) -> None:
         if self.relay is not None:
-            self.relay.stop(20.0)
+            self.relay.stop(LONG)
             self.relay = None
 
     def stop(self) -> None:

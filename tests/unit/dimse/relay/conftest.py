@@ -15,7 +15,7 @@ from atlas_node.dimse import AccessList, StorageScp, listen
 from atlas_node.dimse.relay.service import QueryRelay
 from atlas_node.query import AttributeIndex, IndexedKey, PrivateAttributes, PrivateSearch
 from tests.ports import free_port
-from tests.unit.dimse.conftest import Received
+from tests.unit.dimse.conftest import TIMEOUTS, Received
 
 
 class RelayingNode:
@@ -25,8 +25,7 @@ class RelayingNode:
         self, index: AttributeIndex | None, keys: list[IndexedKey], sections: dict[str, Any]
     ) -> None:
         self.port = free_port()
-        timeouts = {"acse": 3.0, "dimse": 3.0, "network": 3.0, "connect": 2.0}
-        node = {"port": self.port, "timeouts": timeouts, **sections.pop("node", {})}
+        node = {"port": self.port, "timeouts": TIMEOUTS, **sections.pop("node", {})}
         config = Config.model_validate({"node": node, **sections})
         dictionary = open_dictionary()
         annotator = Annotator(dictionary)

@@ -18,7 +18,7 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelMove as StudyRootMove,
 )
 
-from atlas_node.config import NodeSettings, Timeouts, Tls, Upstream
+from atlas_node.config import NodeSettings, Tls, Upstream
 from atlas_node.dimse import settings
 from atlas_node.dimse.peer import Caller, Peer
 from tests.fault.pacs import ct_object
@@ -29,7 +29,6 @@ settings.apply()
 
 STUDY = "1.2.3"
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
-PATIENCE = Timeouts(acse=3.0, dimse=3.0, network=3.0, connect=2.0)
 
 Step = Callable[["ScriptedArchive", evt.Event], None]
 
@@ -60,7 +59,7 @@ class ScriptedArchive:
     def __enter__(self) -> ScriptedArchive:
         self._ae = ae = AE("ARCHIVE")
         ae.maximum_pdu_size = 131072
-        ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 5
+        ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = LONG
         for sop_class in self._classes:
             ae.add_supported_context(sop_class, SYNTAXES)
         handlers = [

@@ -38,7 +38,8 @@ from atlas_node.dimse.transport.server import SharedSocketServer
 from atlas_node.model import Policy
 from tests.ports import free_port
 from tests.spools import FedSpool
-from tests.unit.dimse.relay.retrievals import PATIENCE, SYNTAXES
+from tests.unit.dimse.conftest import TIMEOUTS
+from tests.unit.dimse.relay.retrievals import SYNTAXES
 
 ANNOTATOR = Annotator(atlas_dictionary.open_dictionary())
 
@@ -56,7 +57,7 @@ class RetrievingNode:
         destinations: Sequence[Destination] = (),
         limits: Limits | None = None,
         tls: Tls | None = None,
-        patience: Timeouts = PATIENCE,
+        patience: Timeouts = TIMEOUTS,
         more: Sequence[str] = (),
         **query: Any,
     ) -> None:
