@@ -15,6 +15,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import AE
 
+import tests.associations  # noqa: F401 before any association is made
 from tests.peers import environment, program
 from tests.ports import free_port, listens
 from tests.waiting import LONG, wait_until

@@ -1,8 +1,8 @@
 """What pynetdicom's own associations need to be peers that tests can rely on.
 
-The peers of the tests that are made with pynetdicom import this, through `tests.fault.pacs`. It
-changes what pynetdicom makes by itself and nothing of the node's, so a socket that the node leaves
-open fails the test it happens in.
+Every module that makes peers of the tests with pynetdicom imports this. It changes what pynetdicom
+makes by itself and nothing of the node's, so a socket that the node leaves open fails the test it
+happens in.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_role, evt
 
+import tests.associations  # noqa: F401 before any association is made
 from tests.ports import free_port
 from tests.waiting import LONG
 

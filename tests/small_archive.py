@@ -13,6 +13,7 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelGet,
 )
 
+import tests.associations  # noqa: F401 before any association is made
 from tests.ports import free_port
 
 MR_HEADER = "SIEMENS MR HEADER"

@@ -18,6 +18,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
+import tests.associations  # noqa: F401 before any association is made
 from atlas_node.config import NodeSettings
 from atlas_node.dimse import listen
 from atlas_node.dimse.settings import application_entity
