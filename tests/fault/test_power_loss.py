@@ -15,7 +15,7 @@ import pytest
 
 from atlas_node.config import SpoolSettings
 from atlas_node.model import DeliveryRecord, DeliveryStatus, Envelope, Policy
-from atlas_node.spool import Recipient, prepare_spool
+from atlas_node.spool import Recipient, prepare_spool, reserve
 from tests.fault import results
 from tests.fault.ledger import sample
 from tests.fault.nodes import seeds
@@ -30,6 +30,12 @@ MOMENTS = 250
 WORKERS = 3
 SPOOL = "var/spool"
 PACS = (Recipient("pacs", Policy.DECODE),)
+
+
+@pytest.fixture(autouse=True)
+def small_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written out anew for every moment: at its full size, a gigabyte in each test."""
+    monkeypatch.setattr(reserve, "_MOST", 1 << 16)
 
 
 def settings(folder: Path) -> SpoolSettings:
