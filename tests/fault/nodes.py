@@ -180,7 +180,7 @@ class NodeProcess:
             capture_output=True,
             text=True,
             check=False,
-            timeout=LONG,
+            timeout=2 * LONG,
         )
 
     def queue(self) -> list[dict[str, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.fault.destination import Destination
 from tests.fault.ledger import Ledger, Scanners, long_sample, sample
 from tests.fault.memory import memory_growth
@@ -13,7 +11,6 @@ MANY = 10_000
 LONG = 2**31 + 4096
 
 
-@pytest.mark.timeout(300)
 def test_ten_thousand_small_objects(tmp_path):
     ledger, scanners = Ledger("none: 10,000 small objects"), 4
     with Destination() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
@@ -43,7 +40,6 @@ def test_the_same_instance_again_with_the_same_and_with_other_bytes(tmp_path):
     assert len(pacs.objects) == count
 
 
-@pytest.mark.timeout(300)
 def test_an_object_longer_than_two_gigabytes_takes_little_memory(roomy, tmp_path):
     one = long_sample(1, LONG)
     ledger = Ledger("none: an object longer than 2 GB")

@@ -64,7 +64,6 @@ def test_a_slow_disk_makes_scanners_wait_and_loses_nothing(stall, tmp_path, monk
     assert growth.most < LITTLE
 
 
-@pytest.mark.timeout(120)
 def test_twenty_long_objects_at_once_wait_for_a_disk_that_stalls(stall, roomy, tmp_path):
     """None is longer in memory than a buffer, also while nothing can be written."""
     size = 20_000_000

@@ -13,6 +13,7 @@ import pytest
 
 from tests.peers import scans
 from tests.ports import free_port
+from tests.waiting import LONG
 
 DOCUMENT = Path(__file__).parents[2] / "docs/query.md"
 OF_DIFFUSION = "dcm_qa_sag/In/6_DWI_SagAP"
@@ -44,7 +45,7 @@ def test_studies_are_found_by_a_private_key_that_the_archive_does_not_know(tmp_p
         env={**os.environ, "PATH": path, "SCANS": str(folder), "TCP_NODELAY": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=120,
+        timeout=4 * LONG,
         check=False,
     )
     said = [line.rstrip() for line in done.stdout.decode("latin-1").splitlines()]

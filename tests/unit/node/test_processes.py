@@ -80,7 +80,7 @@ def test_a_node_that_is_stopped_while_it_starts_says_no_more_than_that(tmp_path,
     node = NodeProcess(tmp_path, {})
     done = subprocess.run(
         [TIMEOUT, str(seconds), *ATLAS_NODE, "serve", "-c", str(node.config_path)],
-        capture_output=True, text=True, timeout=LONG, check=False,
+        capture_output=True, text=True, timeout=2 * LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 124
     assert done.stderr == ""

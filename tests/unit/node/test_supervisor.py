@@ -20,7 +20,7 @@ def refused(node: NodeProcess) -> str:
     """Start a node that cannot start, and return what it said."""
     done = subprocess.run(
         [*ATLAS_NODE, "serve", "-c", str(node.config_path)],
-        capture_output=True, text=True, timeout=LONG, check=False,
+        capture_output=True, text=True, timeout=2 * LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stdout == ""
@@ -149,7 +149,7 @@ def order(node: NodeProcess, *arguments: str) -> str:
     while True:
         done = subprocess.run(
             [*ATLAS_NODE, "queue", *arguments, "-c", str(node.config_path)],
-            capture_output=True, text=True, timeout=LONG, check=False,
+            capture_output=True, text=True, timeout=2 * LONG, check=False,
         )  # fmt: skip
         if "being sent at this moment" not in done.stderr or time.monotonic() > give_up:
             assert done.returncode == 0, done.stderr
