@@ -1,8 +1,8 @@
 """An association that we requested, from its establishment to its end (PS3.8 Sta6, 7 and 13).
 
-pynetdicom has negotiated it; from then on the thread that owns it drives the socket, without a
-thread of its own or a timer: it sends, polls and reads, one exchange at a time. The rule: each
-call ends in bounded time whatever the peer does, and a connection that is left is left closed.
+`association_request` has negotiated it; from then on the thread that owns it drives the socket,
+without a thread of its own or a timer: it sends, polls and reads, one exchange at a time. The rule:
+each call ends in bounded time whatever the peer does, and a connection that is left is left closed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The side of pynetdicom's transport that asks for associations, and its take-over.
+"""The side of pynetdicom's transport that asks for associations.
 
-pynetdicom connects, shakes hands and negotiates. An association for other messages than C-STORE
-and C-ECHO stays pynetdicom's (`peer.associate`), as a `ReportingAssociation` that loses no
-response. For the data path its two threads are ended as soon as it is established, and the socket
-is `taken_over` by an `EstablishedAssociation`.
+pynetdicom connects, shakes hands and negotiates where other messages are exchanged than those of
+the data path and of queries, which have `association_request`; `peer.Caller.associate` calls it.
+The rule: a `ReportingAssociation` loses no response, and where there is none, its reason is kept
+and neither a thread nor a connection is left.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class RequestingEntity(ApplicationEntity):
             established = assoc.is_established
         finally:
             if self._requested is not None and not established:
-                taken_over(self._requested)
+                _end(self._requested)
         return assoc
 
     def _create_socket(
@@ -188,14 +188,8 @@ class RequestingEntity(ApplicationEntity):
         return sock
 
 
-def taken_over(assoc: Association) -> socket.socket | None:
-    """End the threads of an association, and return its socket when it is established.
-
-    Returns
-    -------
-    socket.socket or ssl.SSLSocket or None
-        None, and the connection is closed, when there is no association, or no more.
-    """
+def _end(assoc: Association) -> None:
+    """End the threads of an association that was not established, and close its connection."""
     # One after the other: the loop takes the end of the other thread for that of the association.
     assoc._kill = True
     if assoc.is_alive():
@@ -204,16 +198,5 @@ def taken_over(assoc: Association) -> socket.socket | None:
     if assoc.dul.is_alive():
         assoc.dul.join(_PATIENCE)
     transport = assoc.dul.socket
-    if transport is None or transport.socket is None:
-        return None
-    in_order = (
-        assoc.is_established
-        and assoc.dul.state_machine.current_state == "Sta6"
-        and assoc.dul.event_queue.empty()
-        and assoc.dul.to_user_queue.empty()
-        and not (assoc.is_alive() or assoc.dul.is_alive())
-    )
-    if in_order:
-        return transport.socket
-    transport._shutdown_socket()
-    return None
+    if transport is not None and transport.socket is not None:
+        transport._shutdown_socket()

@@ -1,13 +1,16 @@
+import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pynetdicom import evt
 from pynetdicom.presentation import build_context
 
+from atlas_node.config import Timeouts
 from atlas_node.dimse.peer import Caller, NoContextError, Peer
-from atlas_node.dimse.transport.requestor import taken_over
+from atlas_node.errors import PeerError
 from tests.commitment import (
     PUSH_MODEL,
     Archive,
@@ -16,6 +19,7 @@ from tests.commitment import (
     request,
 )
 from tests.fault.pacs import VERIFICATION, Pacs
+from tests.unit.dimse.test_peer import accept
 from tests.waiting import LONG, wait_until
 
 
@@ -46,29 +50,27 @@ def test_pynetdicoms_own_messages_lose_no_response(caller, hasty_threads):
     assert assoc.is_released
 
 
-def test_an_association_is_taken_over_with_no_thread_left(caller):
-    before = threading.active_count()
-    assoc = caller.associate([build_context(VERIFICATION)])
-    sock = taken_over(assoc)
-    assert sock is not None
-    assert not assoc.is_alive()
-    assert not assoc.dul.is_alive()
-    assert threading.active_count() <= before + 2  # the PACS's two
-    sock.close()
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_where_an_answer_is_not_understood_no_thread_and_no_connection_is_left(node):
+    before = set(threading.enumerate())
+    hasty = node.model_copy(update={"timeouts": Timeouts(acse=0.5)})
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as peer:
 
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(accept(syntax="1.2.ä"))
+                connection.settimeout(LONG)
+                while connection.recv(4096):
+                    pass
 
-def test_an_association_that_has_ended_is_not_taken_over(caller):
-    assoc = caller.associate([build_context(VERIFICATION)])
-    assoc.release()
-    assert taken_over(assoc) is None
-
-
-def test_an_association_that_is_aborted_at_once_is_not_taken_over(caller, pacs):
-    assoc = caller.associate([build_context(VERIFICATION)])
-    [theirs] = pacs._ae.active_associations
-    theirs.abort()
-    wait_until(lambda: not assoc.is_established)
-    assert taken_over(assoc) is None
+        answered = peer.submit(answer)
+        caller = Caller(Peer("pacs", "PACS", *listener.getsockname(), "ATLAS"), hasty)
+        with pytest.raises(PeerError, match="no answer"):
+            caller.associate([build_context(VERIFICATION)])
+        answered.result()
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_peer_that_takes_no_context_says_which_it_rejects(caller, pacs):
