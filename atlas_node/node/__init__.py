@@ -1,5 +1,5 @@
-"""The one place that wires everything: a supervisor, and the receivers and forwarders it starts.
+"""The one place that wires everything: a supervisor, and the processes that it starts.
 
-`supervisor.Supervisor.run` is the node, from its start to its end. Nothing is imported here: each
-process imports what it needs, and a receiver needs no database.
+`supervisor.Supervisor.run` is the node, from its start to its end. Nothing is imported here,
+so that a node which has just begun to start can take a signal before it imports the rest.
 """

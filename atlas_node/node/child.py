@@ -1,4 +1,4 @@
-"""What receivers and forwarders have in common: a process that the supervisor starts.
+"""What receivers, forwarders and storage commitment have in common: a process of the supervisor's.
 
 `run_child` is what each does from its start to its end: it says when it is made, begins to work
 when all others are, too, and takes its further orders from the supervisor. It never outlives the

@@ -1,7 +1,7 @@
 """The query proxy of a receiver process, put together from a configuration.
 
-A receiver imports it only where there are upstreams: the index of private attributes brings the
-database along, which nothing else in that process needs.
+A receiver imports it where there are upstreams, and not before: the supervisor imports receivers to
+start them, and would wait for a proxy that it never makes. `preload` has it ready for a receiver.
 """
 
 from __future__ import annotations

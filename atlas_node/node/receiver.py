@@ -135,7 +135,7 @@ class ReceiverPart:
     def _queries(self, config: Config) -> QueryRelay | None:
         if not config.upstreams:
             return None
-        from atlas_node.node.queries import make_queries  # noqa: PLC0415 brings the database along
+        from atlas_node.node.queries import make_queries  # noqa: PLC0415 not for the supervisor
 
         return make_queries(config, lambda: self._annotator, self._intake)
 

@@ -1,10 +1,10 @@
 """Orders of a person to the spool: try deliveries again, or give them up.
 
-`atlas-node queue retry` and `drop` call `give_order`. While the node runs, the order is a file in
-``orders/`` that the forwarder of the partition carries out and answers by another; a file gets its
-name when it is complete, and an order keeps it until it is answered, so that nothing is lost when
-either side is killed. While the node is stopped, the order is carried out here. The rule: orders
-for one partition are carried out in the order in which they were given.
+`atlas-node queue retry` and `drop` and the viewer call `give_order`. While the node runs, the order
+is a file in ``orders/`` that the forwarder of the partition carries out and answers by another; a
+file gets its name when it is complete, and an order keeps it until it is answered, so that nothing
+is lost when either side is killed. While the node is stopped, the order is carried out here. The
+rule: orders for one partition are carried out in the order in which they were given.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How a DIMSE message becomes P-DATA-TF PDUs (PS3.8 9.3.5 and annex E), without copying its data.
 
-The requestor's side of the data path sends what comes out of here with as few system calls as it
-can. The rule: headers are ours, everything between them is a view of the pieces that were given,
-and no PDU is longer than the peer takes.
+Whoever sends a message on the data path, or for a query, takes what comes out of here and sends it
+with as few system calls as it can. The rule: headers are ours, everything between them is a view
+of the pieces that were given, and no PDU is longer than the peer takes.
 """
 
 from __future__ import annotations
