@@ -1,8 +1,8 @@
 """Which of the dictionary's candidates becomes the VR of a `UN` element, and why none does.
 
 Both walks ask it once for each element. The law it keeps: bytes and dictionary must agree. The
-candidates that the bytes fit are left; among several the evidence must be clear (DESIGN: "still
-not clear: ambiguous, stays UN").
+candidates that the bytes fit are left; among several the evidence must be clear, or the element is
+ambiguous and stays `UN`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Value representations as PS3.5 6.2 and 7.1.2 define them: header form and size of a value.
+"""Value representations as PS3.5 6.2 and 7.1.2 define them: header form, size and kind of a value.
 
 Used by every module that reads or writes an encoded data element. Facts alone, no behaviour.
 """

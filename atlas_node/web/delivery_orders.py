@@ -1,6 +1,6 @@
 """Orders about deliveries, given in a browser: which ones are meant, and what became of them.
 
-The deliveries page makes an `Orders` of each form that comes in. The rule: what gives up data, and
+The deliveries page makes an `Order` of each form that comes in. The rule: what gives up data, and
 what names no delivery one by one, is asked about once more; every order is in the audit trail.
 """
 

@@ -1,6 +1,6 @@
 """Values as a plot: where its marks, lines, axes and labels are, for a template to write as SVG.
 
-`explore` gives points, `templates/plot.html` draws what `draw` returns. Nothing here escapes text,
+`values` gives points, `templates/plot.html` draws what `draw` returns. Nothing here escapes text,
 which is the template's, and nothing here reads the log. Numbers go on a scale, anything else is a
 category with a row of its own.
 """

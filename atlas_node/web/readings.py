@@ -1,6 +1,6 @@
 """In which VRs the values that the log has of an undecoded element can be read.
 
-`coverage` asks it when somebody makes a dictionary entry. It is the engine's own verification
+`entry` asks it when somebody makes a dictionary entry. It is the engine's own verification
 (`annotate.verify`), on what the log has kept: at most the first 128 bytes of a value, and nothing
 of the object's character set.
 """

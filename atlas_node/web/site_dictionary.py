@@ -1,8 +1,8 @@
 """The dictionary of a site: the table of entries that its operators made in the viewer.
 
-`coverage` adds to it and takes out of it. It is a table as docs/dictionary.md has them, the topmost
-layer of the node's dictionary. The rule: the file is replaced whole, and only by one that the
-dictionary library has opened.
+`entry` adds to it, `coverage` takes out of it. It is a table as docs/dictionary.md has them, the
+topmost layer of the node's dictionary. The rule: the file is replaced whole, and only by one that
+the dictionary library has opened.
 """
 
 from __future__ import annotations
