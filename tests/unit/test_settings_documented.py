@@ -1,4 +1,4 @@
-"""docs/configuration.md says what the model says, and its examples load."""
+"""docs/configuration.md says what the model says, and the examples of all documents load."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import pytest
 from atlas_node.config import load_config, settings_table
 from atlas_node.config.reference import write_table
 
-DOCUMENT = Path(__file__).parents[2] / "docs/configuration.md"
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs/configuration.md"
 EXAMPLES = [
-    example
-    for document in (DOCUMENT, DOCUMENT.with_name("commitment.md"))
-    for example in re.findall(r"```yaml\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+    pytest.param(example, id=f"{document.stem}-{number}")
+    for document in (ROOT / "README.md", *sorted(DOCUMENT.parent.glob("*.md")))
+    for number, example in enumerate(
+        re.findall(r"```yaml\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+    )
+    if "…" not in example
 ]
 
 
