@@ -6,7 +6,8 @@
 """
 
 from atlas_node.query.answer import IndexedQuery, NothingIndexedError, is_indexed
-from atlas_node.query.index import AttributeIndex, Indexed, IndexedKey, Level
+from atlas_node.query.index import AttributeIndex
+from atlas_node.query.indexed import Indexed, IndexedKey, Level
 from atlas_node.query.matching import Condition, QueryKeyError, parse_key
 from atlas_node.query.private_keys import (
     PrivateAttributes,

@@ -19,7 +19,8 @@ from pydicom.tag import Tag
 from atlas_node.encoding.header import LITTLE_ENDIAN, explicit_header
 from atlas_node.encoding.vr import LONG_FORM, MAX_SHORT_LENGTH
 from atlas_node.errors import AtlasError
-from atlas_node.query.index import AttributeIndex, IndexedKey, Level
+from atlas_node.query.index import AttributeIndex
+from atlas_node.query.indexed import IndexedKey, Level
 from atlas_node.query.matching import Condition, parse_key
 from atlas_node.query.private_keys import (
     PrivateKey,

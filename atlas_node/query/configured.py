@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from atlas_node.errors import ConfigurationError
-from atlas_node.query.index import IndexedKey
+from atlas_node.query.indexed import IndexedKey
 from atlas_node.query.private_keys import PrivateAttributes, is_searchable
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cache
 from typing import Final
 
@@ -20,6 +18,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 from atlas_node.log.database import Database, chunks
 from atlas_node.query.finding import satisfying
 from atlas_node.query.forgetting import forget_entities, forget_values
+from atlas_node.query.indexed import LEVELS, Indexed, IndexedKey, Level
 from atlas_node.query.lists import (
     UID_COLUMNS,
     Lists,
@@ -29,7 +28,6 @@ from atlas_node.query.lists import (
     united,
 )
 from atlas_node.query.matching import Condition
-from atlas_node.query.numeric import Value
 from atlas_node.query.tables import (
     index_entities,
     index_entries,
@@ -46,60 +44,6 @@ _MOST_TOLD: Final = 8_000_000
 """Characters of values that are read for one entity; an element in a response has 65,534 bytes."""
 _AT_ONCE: Final = 500
 """Entities or values that are forgotten in one transaction."""
-
-
-class Level(StrEnum):
-    """A level of the study root information model (PS3.4 C.6.2.1)."""
-
-    STUDY = "study"
-    SERIES = "series"
-    IMAGE = "image"
-
-    @property
-    def depth(self) -> int:
-        """How many UIDs name an entity of this level."""
-        return _LEVELS.index(self) + 1
-
-
-_LEVELS: Final = (Level.STUDY, Level.SERIES, Level.IMAGE)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedKey:
-    """A private attribute that can be searched.
-
-    Attributes
-    ----------
-    creator : str
-    key : str
-        Such as ``(0019,xx0c)``.
-    level : Level
-        What an entity with a value is; a query at another level asks for those above or below.
-    """
-
-    creator: str
-    key: str
-    level: Level
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """The values that one received instance has for indexed keys.
-
-    Attributes
-    ----------
-    uids : tuple of str
-        Of its study, series and instance.
-    values : mapping of IndexedKey to (VR, values)
-        In the order of the attribute. No values: there are some that are not kept, because they
-        are too long or nobody can read them.
-    others : mapping of IndexedKey to sequence of (VR, values)
-        Of attributes that it has in several VRs, in items of its sequences: those after the first.
-    """
-
-    uids: tuple[str, str, str]
-    values: Mapping[IndexedKey, tuple[str, Sequence[Value]]]
-    others: Mapping[IndexedKey, Sequence[tuple[str, Sequence[Value]]]] = field(default_factory=dict)
 
 
 class AttributeIndex:
@@ -451,7 +395,7 @@ def _key_ids(connection: Connection, keys: Collection[IndexedKey]) -> Mapping[In
 
 def _all_keys(connection: Connection) -> dict[IndexedKey, int]:
     return {
-        IndexedKey(row.creator, row.key, _LEVELS[row.level - 1]): row.id
+        IndexedKey(row.creator, row.key, LEVELS[row.level - 1]): row.id
         for row in connection.execute(select(index_keys))
     }
 

@@ -22,7 +22,7 @@ from pydicom.valuerep import IS, DSfloat
 
 from atlas_dictionary import Dictionary, Entry
 from atlas_node.encoding.vr import NATIVE_TEXT, NUMBER_FORMAT, SINGLE_TEXT
-from atlas_node.query.index import IndexedKey
+from atlas_node.query.indexed import IndexedKey
 from atlas_node.query.matching import SEARCHABLE, QueryKeyError, parse_key
 from atlas_node.query.numeric import Value
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atlas_node.query.answer import IndexedQuery
-from atlas_node.query.index import AttributeIndex, IndexedKey, Level
+from atlas_node.query.index import AttributeIndex
+from atlas_node.query.indexed import IndexedKey, Level
 from atlas_node.query.private_keys import PrivateAttributes, PrivateKey
 
 
