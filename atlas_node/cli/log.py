@@ -13,12 +13,13 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from atlas_node.cli.options import ConfigOption
+from atlas_node.cli.table import iso
 
 if TYPE_CHECKING:
     from atlas_node.log import LoggedElement, LogStore
@@ -125,7 +126,7 @@ def _why_nothing(store: LogStore) -> str:
 def _print_json(elements: Iterable[LoggedElement]) -> None:
     for found in elements:
         record = {
-            "received_at": datetime.fromtimestamp(found.received_at, UTC).isoformat(),
+            "received_at": iso(found.received_at),
             "calling_ae": found.calling_ae,
             "object_id": found.object_id,
             "sop_instance_uid": found.sop_instance_uid,
