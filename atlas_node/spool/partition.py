@@ -245,7 +245,7 @@ class Partition:
 
     # The forwarder
 
-    def append(self, object_id: str, line: bytes, *, sync: bool = False) -> None:
+    def append(self, object_id: str, line: bytes) -> None:
         """Add a line to the journal of an object; on a full disk it gets the spool's reserve.
 
         Raises
@@ -254,13 +254,13 @@ class Partition:
             When the journal cannot be written.
         """
         try:
-            write_with_reserve(self.folder.parent, lambda: self._append(object_id, line, sync))
+            write_with_reserve(self.folder.parent, lambda: self._append(object_id, line))
         except OSError as error:
             raise SpoolError(
                 f"cannot write the journal of {object_id}: {error.strerror}"
             ) from error
 
-    def _append(self, object_id: str, line: bytes, sync: bool) -> None:
+    def _append(self, object_id: str, line: bytes) -> None:
         file = self.open(object_id + JOURNAL_SUFFIX, os.O_WRONLY | os.O_APPEND)
         try:
             written = os.write(file, line)
@@ -268,8 +268,6 @@ class Partition:
                 # A full disk takes a part: the next line must not go on in its middle.
                 os.ftruncate(file, os.lseek(file, 0, os.SEEK_CUR) - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if sync:
-                os.fdatasync(file)
         finally:
             os.close(file)
 

@@ -142,7 +142,7 @@ def test_a_delivery_line_that_is_written_in_part_is_taken_back(partition, folder
     with files_no_longer_than(size + 10), pytest.raises(SpoolError, match="No space left"):
         partition.append(object_id, line)
     assert journal.stat().st_size == size
-    partition.append(object_id, line, sync=True)
+    partition.append(object_id, line)
     [(queued, _)] = partition.sweep(partition.journals())
     assert queued.deliveries == {"pacs": sent()}
 
