@@ -87,9 +87,9 @@ def query(name: str, meaning: str, schema: Schema = TEXT) -> Parameter:
     return Parameter(name, "query", meaning, schema)
 
 
-def path(name: str, meaning: str, schema: Schema = TEXT) -> Parameter:
+def path(name: str, meaning: str) -> Parameter:
     """Return a parameter in the path."""
-    return Parameter(name, "path", meaning, schema)
+    return Parameter(name, "path", meaning, TEXT)
 
 
 @dataclass(frozen=True, slots=True)
