@@ -15,7 +15,7 @@ def serve(config: ConfigOption = None) -> None:
     SIGTERM and Ctrl-C drain and stop it, SIGHUP reads dictionary, routes, destinations and peers
     again. What is not delivered stays in the spool until the next start.
     """
-    from atlas_node.node.processes import SUPERVISORS_SIGNALS, warm_up
+    from atlas_node.node.processes import SUPERVISORS_SIGNALS, allow_files, warm_up
     from atlas_node.node.signals import SignalQueue
 
     # Importing takes a while; an order that comes meanwhile is carried out after it.
@@ -23,6 +23,7 @@ def serve(config: ConfigOption = None) -> None:
         from atlas_node.config import load_config
 
         settings = load_config(config)
+        allow_files()
         warm_up()
         from atlas_node.node.supervisor import Supervisor
 

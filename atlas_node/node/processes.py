@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +48,15 @@ def warm_up() -> None:
         # Starting the tracker has unblocked some of them.
         signal.pthread_sigmask(signal.SIG_BLOCK, SUPERVISORS_SIGNALS)
         forkserver.ensure_running()
+
+
+def allow_files() -> None:
+    """Let this process and those that it starts have as many files open as they ever may.
+
+    A shell gives 1024 although the administrator allows more, and an association takes several.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def start_process(

@@ -216,16 +216,19 @@ class Supervisor:
                 return
             if now - child.started > _HEALTHY_AFTER:
                 child.failures = 0
-            delay = min(_SLOWEST_RESTART, _FIRST_RESTART * 2**child.failures)
-            child.failures += 1
-            child.restart_at = now + delay
             _logger.error(
                 "%s ended (%s); it is started again in %g s",
-                child.process.name, _received(child) or _how(child), delay,
+                child.process.name, _received(child) or _how(child), _put_off(child),
             )  # fmt: skip
             child.link.close()
         elif now >= child.restart_at:
-            child.link, child.process = _linked(child.start)
+            try:
+                child.link, child.process = _linked(child.start)
+            except AtlasError as error:
+                _logger.error(
+                    "%s %s; it is tried again in %g s", child.process.name, error, _put_off(child)
+                )
+                return
             child.started, child.restart_at = now, None
             self._order([child], Order.BEGIN)
 
@@ -306,14 +309,36 @@ def _try_dictionary(config: Config) -> None:
     refuse_unsearchable(indexed_keys(config.query.index), attributes)
 
 
+def _put_off(child: _Child) -> float:
+    """Set the time at which a process is started again; return in how many seconds that is."""
+    delay = min(_SLOWEST_RESTART, _FIRST_RESTART * 2.0 ** min(child.failures, 60))
+    child.failures += 1
+    child.restart_at = time.monotonic() + delay
+    return delay
+
+
 def _linked(
     start: Callable[[Connection], ForkServerProcess],
 ) -> tuple[Connection, ForkServerProcess]:
-    """Start a process with one end of a pipe; return the other end and the process."""
-    ours, theirs = multiprocessing.Pipe()
-    process = start(theirs)
-    theirs.close()
-    return ours, process
+    """Start a process with one end of a pipe; return the other end and the process.
+
+    Raises
+    ------
+    AtlasError
+        When there is no room for one more: files, memory, processes.
+    """
+    try:
+        ours, theirs = multiprocessing.Pipe()
+        with theirs:
+            try:
+                return ours, start(theirs)
+            except BaseException:
+                ours.close()
+                raise
+    except EOFError as error:
+        raise AtlasError("cannot be started: the fork server has ended over it") from error
+    except OSError as error:
+        raise AtlasError(f"cannot be started: {error.strerror or error}") from error
 
 
 def _reload() -> None:

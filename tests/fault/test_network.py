@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import socket
 import subprocess
 import threading
@@ -134,6 +135,23 @@ def test_silent_connections_lock_no_scanner_out(tmp_path):
             assert done.returncode == 0, done.stderr
         assert_takes_associations(node, 32)
         assert node.said().count("closed to make room") <= 2 * complaints.MOST
+        for sock in silent:
+            sock.close()
+
+
+def test_silent_connections_lock_no_scanner_out_where_few_files_may_be_open(tmp_path):
+    ledger = Ledger("silent connections, few files may be open")
+    with Destination() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
+        for pid in node.workers("receiver"):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))
+        silent = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(150)]
+        lot, tries = [sample(number) for number in range(20)], 0
+        # The last file may go to the connection, and none be left for what belongs to it.
+        while not ledger.scan(node.port, lot):
+            tries += 1
+            assert tries < 10
+        assert ledger.settle(node, pacs).delivered == 20
+        assert "connections wait: Too many open files" in node.said()
         for sock in silent:
             sock.close()
 

@@ -9,14 +9,17 @@ can be closed for another one.
 
 from __future__ import annotations
 
+import errno
+import logging
 import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from socketserver import TCPServer
-from typing import Any
+from typing import Any, Final
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.transport import AddressInformation, AssociationServer
@@ -25,6 +28,12 @@ from atlas_node.dimse.transport.acceptor import AcceptedAssociation
 from atlas_node.dimse.transport.admission import one_to_close, room_in_whole
 from atlas_node.dimse.transport.complaints import say_failed
 from atlas_node.dimse.transport.services import Services
+
+_NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_LOOK_AGAIN: Final = 0.1
+_LINE_EVERY: Final = 10.0
+
+_logger = logging.getLogger(__name__)
 
 
 class SharedSocketServer(AssociationServer):
@@ -62,6 +71,7 @@ class SharedSocketServer(AssociationServer):
         self._services = services
         self._admits = admits
         self._placing = threading.Lock()
+        self._no_room_said = float("-inf")
         self.most_associations = most = ae.maximum_associations
         # Those that are closed to make room take a moment to end.
         self._most_connections = 2 * (most + room_in_whole(most))
@@ -103,7 +113,12 @@ class SharedSocketServer(AssociationServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection; the TLS handshake is left to the association's own thread."""
-        connection, address = self.socket.accept()
+        try:
+            connection, address = self.socket.accept()
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                self._do_without(error)
+            raise
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection, address
 
@@ -125,10 +140,7 @@ class SharedSocketServer(AssociationServer):
         if not self._admits(address):
             return False
         open_ = self.active_associations
-        waiting = sorted(
-            (it for it in open_ if not (it.has_place or it.is_turned_away)),
-            key=lambda it: (it.has_unread(), it.traffic.since),
-        )
+        waiting = _without_association(open_)
         addresses = [it.requestor.address for it in waiting]
         number = one_to_close(address, addresses, self.most_associations)
         if number is not None:
@@ -142,6 +154,23 @@ class SharedSocketServer(AssociationServer):
             return True
         say_failed(address, f"closed: {len(open_)} are open")
         return False
+
+    def _do_without(self, error: OSError) -> None:
+        """Let a connection wait for which there is no room, and make some; else look again soon.
+
+        The system keeps it, so that the listener is readable all the time.
+        """
+        waiting = _without_association(self.active_associations)
+        if waiting:
+            waiting[0].turn_away()
+        now = time.monotonic()
+        if now - self._no_room_said >= _LINE_EVERY:
+            self._no_room_said = now
+            _logger.error(
+                "connections wait: %s; %d are open, %d of them without an association",
+                error.strerror, len(self.active_associations), len(waiting),
+            )  # fmt: skip
+        time.sleep(_LOOK_AGAIN)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start the association of a connection."""
@@ -171,3 +200,11 @@ class SharedSocketServer(AssociationServer):
                 for handler, args in handlers:
                     assoc.bind(event, handler, args)
         return assoc
+
+
+def _without_association(connections: Iterable[AcceptedAssociation]) -> list[AcceptedAssociation]:
+    """Return connections on which no association is granted, in the order in which they may go."""
+    return sorted(
+        (it for it in connections if not (it.has_place or it.is_turned_away)),
+        key=lambda it: (it.has_unread(), it.traffic.since),
+    )

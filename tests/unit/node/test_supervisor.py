@@ -1,13 +1,17 @@
 """The node as its processes."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import time
+from unittest.mock import Mock
 
 import pytest
 
+from atlas_node.node import supervisor
+from tests.fault import nodes
 from tests.fault.nodes import ATLAS_NODE, NodeProcess
 from tests.fault.pacs import Pacs, ct_object, send
 from tests.ports import free_port
@@ -80,6 +84,35 @@ def test_a_process_that_keeps_ending_is_started_later_each_time(tmp_path, kind):
         assert node.said().count("killed by SIGKILL") == 2
         assert f"{kind}-0 ended (killed by SIGKILL); it is started again in 0.5 s" in node.said()
         assert "started again in 1 s" in node.said()
+
+
+def test_a_process_that_has_ended_for_days_is_still_started_again():
+    child = Mock(failures=100_000)
+    assert supervisor._put_off(child) == 30.0
+    assert child.restart_at > time.monotonic()
+
+
+@pytest.mark.parametrize("who", ["supervisor", "fork server"])
+def test_a_process_that_cannot_be_started_is_tried_again(tmp_path, who):
+    """With no room for files, as with none for memory, there is no new process for a while."""
+    with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
+        pid = node.process.pid if who == "supervisor" else node.helpers()[-1]
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, before[1]))
+        os.kill(node.workers("receiver")[0], signal.SIGKILL)
+        node.wait_until(lambda: "receiver-0 cannot be started" in node.said())
+        if who == "supervisor":
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        node.wait_until(lambda: len(node.workers()) == 2)
+        assert len(send(node.port, [ct_object(1)])) == 1
+        assert node.stop() == 0
+
+
+def test_it_may_open_as_many_files_as_the_administrator_allows(tmp_path, monkeypatch):
+    monkeypatch.setattr(nodes, "ATLAS_NODE", ["prlimit", "--nofile=256:4096", *ATLAS_NODE])
+    with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
+        for pid in node.workers():
+            assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (4096, 4096)
 
 
 def test_connections_that_wait_outlive_a_receiver(tmp_path):
