@@ -8,14 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from atlas_node.errors import SpoolError
 from atlas_node.spool.entry import QueuedObject
 from atlas_node.spool.journal import parse_journal
-from atlas_node.spool.partition import JOURNAL_SUFFIX, partitions
-
-_OF_IDENTIFIERS: Final = frozenset("0123456789abcdef-")
+from atlas_node.spool.partition import JOURNAL_SUFFIX, is_identifier, partitions
 
 _logger = logging.getLogger(__name__)
 
@@ -68,11 +65,6 @@ def read_queued_object(spool: Path, object_id: str) -> QueuedObject | None:
     except OSError as error:
         raise SpoolError(f"cannot read the spool {spool}: {error.strerror or error}") from error
     return None
-
-
-def is_identifier(text: str) -> bool:
-    """Whether a text could be the identifier of an object: what a user types becomes a path."""
-    return bool(text) and set(text) <= _OF_IDENTIFIERS
 
 
 def _read(journal: Path) -> QueuedObject | None:

@@ -25,10 +25,9 @@ from atlas_node.config import SpoolSettings
 from atlas_node.errors import SpoolError
 from atlas_node.spool.doorbell import Doorbell
 from atlas_node.spool.entry import Entry, Recipient
-from atlas_node.spool.listing import is_identifier
 from atlas_node.spool.lock import FolderLock, unusable
 from atlas_node.spool.occupancy import Occupancy
-from atlas_node.spool.partition import JOURNAL_SUFFIX, partitions
+from atlas_node.spool.partition import JOURNAL_SUFFIX, is_identifier, partitions
 from atlas_node.spool.reserve import keep_reserve, write_with_reserve
 from atlas_node.spool.spool import Spool
 

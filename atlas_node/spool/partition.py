@@ -14,6 +14,7 @@ import fcntl
 import logging
 import mmap
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,8 +28,14 @@ from atlas_node.spool.reserve import write_with_reserve
 
 DATA_SUFFIX: Final = ".dcm"
 JOURNAL_SUFFIX: Final = ".job"
+_IDENTIFIER: Final = re.compile("[0-9a-f]{16}-[0-9a-f]{6}")
 
 _logger = logging.getLogger(__name__)
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a text can be the identifier of an object: what a user types becomes a path."""
+    return _IDENTIFIER.fullmatch(text) is not None
 
 
 def partitions(spool: Path) -> dict[int, Path]:
@@ -177,7 +184,7 @@ class Partition:
         """Remove what is left of objects that were never accepted, or are finished.
 
         Either process may call this when it starts: an object that is arriving is locked by its
-        receiver.
+        receiver. What has not a name as the spool gives it is somebody else's.
 
         Returns
         -------
@@ -189,7 +196,7 @@ class Partition:
         SpoolError
             When the folder cannot be read.
         """
-        names = self.names()
+        names = [name for name in self.names() if is_identifier(name[:-4])]
         journals = {name[:-4] for name in names if name.endswith(JOURNAL_SUFFIX)}
         data = {name[:-4] for name in names if name.endswith(DATA_SUFFIX)}
         for object_id in journals | data:
@@ -198,8 +205,7 @@ class Partition:
                     self._remove_torn(object_id)
             except OSError as error:
                 self._leave_alone(object_id, error)
-        times = [name[:16] for name in names if name.endswith((DATA_SUFFIX, JOURNAL_SUFFIX))]
-        return max((int(it, 16) for it in times if _is_hexadecimal(it)), default=0)
+        return max((int(it[:16], 16) for it in journals | data), default=0)
 
     def _remove_torn(self, object_id: str) -> None:
         try:
@@ -279,9 +285,9 @@ class Partition:
         DamagedObjectError
             When the file is missing or has not the size that was written.
         UnreadableObjectError
-            When the disk does not give back all of it.
+            When the disk does not give back all of it, or its file cannot be opened or mapped.
         SpoolError
-            When it cannot be read now.
+            When no object can be read now.
         """
         name = entry.object_id + DATA_SUFFIX
         expected = entry.offset + entry.size
@@ -298,10 +304,12 @@ class Partition:
             finally:
                 os.close(file)
         except OSError as error:
-            missing = isinstance(error, FileNotFoundError)
-            raise (DamagedObjectError if missing else SpoolError)(
-                f"cannot read {self.folder / name}: {error.strerror or error}"
-            ) from error
+            kind: type[SpoolError] = UnreadableObjectError
+            if isinstance(error, FileNotFoundError):
+                kind = DamagedObjectError
+            elif error.errno in (errno.EMFILE, errno.ENFILE):
+                kind = SpoolError
+            raise kind(f"cannot read {self.folder / name}: {error.strerror or error}") from error
         return memoryview(mapped)[entry.offset :]
 
     def _look_through(self, file: int, name: str, size: int) -> None:
@@ -441,11 +449,3 @@ class Partition:
         if size != expected:
             return f"the data file {name} has {size} of {expected} bytes"
         return ""
-
-
-def _is_hexadecimal(text: str) -> bool:
-    try:
-        int(text, 16)
-    except ValueError:
-        return False
-    return True

@@ -22,7 +22,7 @@ from atlas_node.spool.lock import (
     unusable,
 )
 from atlas_node.spool.orders import hand_over_orders
-from atlas_node.spool.partition import DATA_SUFFIX, JOURNAL_SUFFIX, partitions
+from atlas_node.spool.partition import DATA_SUFFIX, JOURNAL_SUFFIX, is_identifier, partitions
 from atlas_node.spool.reserve import give_up_when_full, is_full, keep_reserve, write_with_reserve
 
 _logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def _adopt(folder: Path, heir: Path) -> None:
         for side in (RECEIVER_LOCK, FORWARDER_LOCK):
             stack.callback(FolderLock(folder, side, patience=5.0).close)
         make_folder(heir)
-        journals = sorted(folder.glob(f"*{JOURNAL_SUFFIX}"))
+        journals = sorted(it for it in folder.glob(f"*{JOURNAL_SUFFIX}") if is_identifier(it.stem))
         for journal in journals:
             data = journal.with_suffix(DATA_SUFFIX)
             if data.exists():
@@ -127,7 +127,8 @@ def _adopt(folder: Path, heir: Path) -> None:
             journal.unlink()
         sync_folder(folder)
         for data in folder.glob(f"*{DATA_SUFFIX}"):
-            data.unlink()
+            if is_identifier(data.stem):
+                data.unlink()
         for name in (LOCK_NAME, RECEIVER_LOCK, FORWARDER_LOCK):
             (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):

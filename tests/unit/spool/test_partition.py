@@ -96,6 +96,13 @@ def test_data_without_a_journal_was_never_accepted(partition, folder, object_id)
     assert objects(folder) == []
 
 
+@pytest.mark.parametrize("name", ["only copy.dcm", "0123.dcm", "begun.job", "notes.txt"])
+def test_what_somebody_else_put_there_is_left_alone(partition, folder, name):
+    (folder / name).write_bytes(b"without a newline")
+    partition.remove_torn()
+    assert (folder / name).exists()
+
+
 def test_what_was_accepted_is_not_torn(partition, folder, object_id):
     before = objects(folder)
     latest = partition.remove_torn()

@@ -32,6 +32,14 @@ def test_partitions_without_a_worker_are_taken_over(settings, three_partitions):
     assert sorted(path.name for path in settings.path.iterdir()) == ["0", "lock", "reserve"]
 
 
+def test_what_somebody_else_put_into_a_partition_stays_where_it_is(settings, three_partitions):
+    foreign = settings.path / "2" / "only copy.dcm"
+    foreign.write_bytes(DATA)
+    prepare_spool(settings.path, workers=1).close()
+    assert foreign.read_bytes() == DATA
+    assert [it.entry.object_id for it in read_queue(settings.path)] == three_partitions
+
+
 def test_partitions_with_a_worker_are_left_alone(settings, three_partitions):
     prepare_spool(settings.path, workers=3).close()
     for number, object_id in enumerate(three_partitions):

@@ -1,5 +1,6 @@
 import contextlib
 import errno
+import mmap
 import os
 import threading
 import time
@@ -457,9 +458,23 @@ def test_missing_data_is_damage_and_a_disk_that_fails_is_not(open_spool, envelop
     with pytest.raises(DamagedObjectError):
         spool.read(entry)
     data.symlink_to(data.name)  # what cannot be opened, for another reason
-    with pytest.raises(SpoolError) as raised:
+    with pytest.raises(UnreadableObjectError):
         spool.read(entry)
-    assert not isinstance(raised.value, DamagedObjectError)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(errno.ENOMEM, UnreadableObjectError), (errno.EMFILE, SpoolError)]
+)
+def test_an_object_that_finds_no_room_is_alone_to_blame_and_a_lack_of_files_is_not_its_fault(
+    open_spool, envelope, pacs, monkeypatch, code, error
+):
+    spool = open_spool()
+    spool.accept(envelope, DATA, [pacs])
+    entry = spool.take("pacs", 0).entry
+    monkeypatch.setattr(mmap, "mmap", Mock(side_effect=OSError(code, os.strerror(code))))
+    with pytest.raises(SpoolError, match=os.strerror(code)) as raised:
+        spool.read(entry)
+    assert type(raised.value) is error
 
 
 @pytest.mark.parametrize(
