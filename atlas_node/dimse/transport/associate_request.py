@@ -3,11 +3,13 @@
 A scanner proposes a hundred of them for each association. pynetdicom makes five objects of each
 and looks at every UID four times, which takes as long as receiving twenty images; here each
 becomes the one object that is negotiated with. All else of the PDU is read by pynetdicom.
-`Provider` uses it. The rule: what cannot be negotiated is refused here, before it gets there.
+`Provider` uses it. The rule: what cannot be negotiated is refused here, before it gets there, and
+what is not known is passed over, so that a scanner may be newer than this.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +24,16 @@ if TYPE_CHECKING:
 
 _VARIABLE_ITEMS: Final = 74
 _ITEM: Final = struct.Struct(">BxH")
+_APPLICATION_CONTEXT: Final = 0x10
 _PRESENTATION_CONTEXT: Final = 0x20
+_USER_INFORMATION: Final = 0x50
+_OF_USER_INFORMATION: Final = range(0x51, 0x59)
+"""Maximum length to user identity (PS3.8 annex D, PS3.7 annex D.3)."""
+_USER_IDENTITY: Final = 0x58
+_IDENTITIES: Final = (b"\1", b"\2", b"\3", b"\4", b"\5")
+_AE_TITLES: Final = {"called": slice(10, 26), "calling": slice(26, 42)}
+_AE_TITLE: Final = re.compile(rb"[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*")
+"""Printable ASCII without backslash, and not spaces alone (PS3.5 6.2)."""
 _CONTEXT_HEADER: Final = 4
 _ABSTRACT_SYNTAX: Final = 0x30
 _TRANSFER_SYNTAX: Final = 0x40
@@ -40,22 +51,46 @@ class AssociateRequest(A_ASSOCIATE_RQ):
         Raises
         ------
         ProtocolError
-            When an item is longer than the PDU, or a presentation context cannot be negotiated.
+            When an item is longer than the PDU, or a presentation context cannot be negotiated, or
+            an AE title is none.
         """
         self._contexts = []
-        others = [bytestream[:_VARIABLE_ITEMS]]
+        others = []
         for kind, begin, end in _items(bytestream, _VARIABLE_ITEMS, len(bytestream)):
             if kind == _PRESENTATION_CONTEXT:
                 self._contexts.append(_context(bytestream, begin, end))
-            else:
+            elif kind == _USER_INFORMATION:
+                others.append(_user_information(bytestream, begin, end))
+            elif kind == _APPLICATION_CONTEXT:
                 others.append(bytestream[begin - _ITEM.size : end])
-        super().decode(b"".join(others))
+        super().decode(_with_ae_titles(bytestream[:_VARIABLE_ITEMS]) + b"".join(others))
 
     def to_primitive(self) -> A_ASSOCIATE:
         """Return the A-ASSOCIATE request primitive."""
         primitive = super().to_primitive()
         primitive.presentation_context_definition_list.extend(self._contexts)
         return primitive
+
+
+def _with_ae_titles(fixed: bytes) -> bytes:
+    """Return the fixed part of the PDU; an AE title that is padded with NUL is with spaces."""
+    for name, place in _AE_TITLES.items():
+        title = fixed[place].rstrip(b"\0 ").ljust(16)
+        if not _AE_TITLE.fullmatch(title):
+            raise ProtocolError(f"a {name} AE title that is empty or has more than printable ASCII")
+        fixed = fixed[: place.start] + title + fixed[place.stop :]
+    return fixed
+
+
+def _user_information(data: bytes, begin: int, end: int) -> bytes:
+    """Return the user information item with the sub-items that are known."""
+    known = b"".join(
+        data[start - _ITEM.size : stop]
+        for kind, start, stop in _items(data, begin, end)
+        if kind in _OF_USER_INFORMATION
+        and (kind != _USER_IDENTITY or data[start:stop].startswith(_IDENTITIES))
+    )
+    return _ITEM.pack(_USER_INFORMATION, len(known)) + known
 
 
 def _items(data: bytes, position: int, end: int) -> list[tuple[int, int, int]]:

@@ -52,6 +52,54 @@ def test_items_in_any_order_are_taken():
     assert request.to_primitive().application_context_name == "1.2.840.10008.3.1.1.1"
 
 
+def request_with(*more: bytes, called: bytes = b"ATLAS", calling: bytes = b"SCANNER") -> bytes:
+    """A request with one context, and with more sub-items of user information."""
+    one = item(0x20, b"\1\0\0\0" + item(0x30, STORAGE[0].encode()) + item(0x40, EXPLICIT.encode()))
+    user = item(0x50, item(0x51, struct.pack(">I", 16384)) + b"".join(more))
+    head = struct.pack(">HH", 1, 0) + called.ljust(16) + calling.ljust(16) + bytes(32)
+    return pdu(1, head + item(0x10, b"1.2.840.10008.3.1.1.1") + item(0x77, b"new") + one + user)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        item(0x5A, b"of a later edition"),
+        item(0x58, b"\x09\1\0\4user\0\0"),  # an identity of a kind that there is not
+        item(0x58, b""),
+    ],
+)
+def test_what_is_not_known_is_passed_over(more):
+    request = AssociateRequest()
+    request.decode(request_with(more))
+    assert len(contexts(request)) == 1
+    [length] = request.to_primitive().user_information
+    assert length.maximum_length_received == 16384
+
+
+def test_a_user_identity_is_kept():
+    request = AssociateRequest()
+    request.decode(request_with(item(0x58, b"\1\0\0\4user\0\0")))
+    _, identity = request.to_primitive().user_information
+    assert identity.primary_field == b"user"
+
+
+def test_ae_titles_padded_with_nul_are_those_without():
+    request = AssociateRequest()
+    request.decode(request_with(called=b"ATLAS".ljust(16, b"\0"), calling=b"CT 1\0"))
+    primitive = request.to_primitive()
+    assert (primitive.called_ae_title.strip(), primitive.calling_ae_title.strip()) == (
+        "ATLAS",
+        "CT 1",
+    )
+
+
+@pytest.mark.parametrize("title", [b"", bytes(16), b"CT\\1", b"G\xe4t", b"A\nB", b"A\0B"])
+@pytest.mark.parametrize("which", ["called", "calling"])
+def test_what_is_no_ae_title_is_refused_with_its_name(which, title):
+    with pytest.raises(ProtocolError, match=f"a {which} AE title that is empty or has"):
+        AssociateRequest().decode(request_with(**{which: title}))
+
+
 def context(context_id: int, *items: tuple[int, bytes]) -> bytes:
     return item(0x20, bytes([context_id, 0, 0, 0]) + b"".join(item(*it) for it in items))
 
