@@ -7,13 +7,18 @@ rule: a value that no entity has is deleted with the last that had it, its text 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from sqlalchemy import Connection, delete, exists, select
 
 from atlas_node.log.database import chunks
 from atlas_node.query.lists import delete_entities
-from atlas_node.query.packs import unpack
+from atlas_node.query.packs import drop_first, unpack
 from atlas_node.query.tables import index_entities, index_entries, index_values
+
+_PACKS: Final = 50
+"""Packs of which the values are deleted in one transaction, some thousands."""
+_AT_ONCE: Final = 500
 
 
 def forget_entities(connection: Connection, entities: Sequence[int]) -> None:
@@ -26,17 +31,26 @@ def forget_entities(connection: Connection, entities: Sequence[int]) -> None:
     _forget_unused(connection, values)
 
 
-def forget_values(connection: Connection, values: Sequence[int]) -> int:
-    """Delete values, at most as many as one query takes; return how many entities had one."""
-    of_values = index_entries.c.value_id.in_(values)
-    had = connection.execute(select(index_entries.c.entity_id).distinct().where(of_values))
-    entities = list(had.scalars())
-    connection.execute(delete(index_entries).where(of_values))
-    _forget_unused(connection, values)
+def forget_some_values(connection: Connection, key_id: int) -> int:
+    """Delete some values of a key, whoever has them; return how many, 0 when there are no more.
+
+    Pack by pack, for to look for each value in all packs takes as long as there are packs.
+    """
+    values = drop_first(connection, key_id, _PACKS)
+    if not values:
+        # What is not kept stands in no pack.
+        query = select(index_values.c.id).where(index_values.c.key_id == key_id).limit(_AT_ONCE)
+        values = list(connection.execute(query).scalars())
     of_none = ~exists().where(index_entries.c.entity_id == index_entities.c.id)
-    for chunk in chunks(entities):
-        connection.execute(delete(index_entities).where(index_entities.c.id.in_(chunk), of_none))
-    return len(entities)
+    for some in chunks(values):
+        of_values = index_entries.c.value_id.in_(some)
+        had = connection.execute(select(index_entries.c.entity_id).distinct().where(of_values))
+        entities = list(had.scalars())
+        connection.execute(delete(index_entries).where(of_values))
+        connection.execute(delete(index_values).where(index_values.c.id.in_(some)))
+        for few in chunks(entities):
+            connection.execute(delete(index_entities).where(index_entities.c.id.in_(few), of_none))
+    return len(values)
 
 
 def _forget_unused(connection: Connection, values: Collection[int]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 
 from atlas_node.log.database import Database, chunks
 from atlas_node.query.finding import satisfying
-from atlas_node.query.forgetting import forget_entities, forget_values
+from atlas_node.query.forgetting import forget_entities, forget_some_values
 from atlas_node.query.indexed import LEVELS, Indexed, IndexedKey, Level
 from atlas_node.query.lists import (
     UID_COLUMNS,
@@ -43,7 +43,7 @@ _MOST_ROWS: Final = 100_000
 _MOST_TOLD: Final = 8_000_000
 """Characters of values that are read for one entity; an element in a response has 65,534 bytes."""
 _AT_ONCE: Final = 500
-"""Entities or values that are forgotten in one transaction."""
+"""Entities that are forgotten in one transaction."""
 
 
 class AttributeIndex:
@@ -129,10 +129,7 @@ class AttributeIndex:
             key_id = _all_keys(connection).get(key)
         while key_id is not None:
             with self._database.writing() as connection:
-                query = select(index_values.c.id).where(index_values.c.key_id == key_id)
-                values = list(connection.execute(query.limit(_AT_ONCE)).scalars())
-                forget_values(connection, values)
-                if not values:
+                if not forget_some_values(connection, key_id):
                     connection.execute(delete(index_keys).where(index_keys.c.id == key_id))
                     connection.execute(delete(index_sweeps).where(others))
                     return

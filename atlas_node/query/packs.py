@@ -97,6 +97,15 @@ def unpack(connection: Connection, key_id: int, gone: Collection[int]) -> None:
             connection.execute(delete(index_packs).where(this))
 
 
+def drop_first(connection: Connection, key_id: int, count: int) -> list[int]:
+    """Delete the first packs of a key; return the values that stood in them."""
+    columns = index_packs.c
+    query = select(columns.id, columns.value_ids).where(columns.key_id == key_id)
+    packs = connection.execute(query.order_by(columns.id).limit(count)).all()
+    connection.execute(delete(index_packs).where(columns.id.in_([row.id for row in packs])))
+    return [int(value_id) for row in packs for value_id in row.value_ids.split()]
+
+
 def _values(value_ids: str, texts: str) -> Iterator[tuple[str, str]]:
     return zip(value_ids.split(), texts.split(_BETWEEN)[1:-1], strict=True)
 

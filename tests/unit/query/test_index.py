@@ -169,6 +169,16 @@ def test_a_value_that_nobody_else_has_is_forgotten_too(filled, tmp_path):
     assert entities(filled, B_VALUE, "IS", "0", Level.STUDY) == {"1.2"}
 
 
+def test_a_key_of_many_values_is_forgotten_with_what_is_not_kept(filled):
+    many = [instance("1.4", 1, number, field_of_view=f"FoV {number}") for number in range(1200)]
+    long = instance("1.5", 1, 1, b_value=5, field_of_view="x" * 3000)
+    filled.record([*many, long])
+    filled.forget_key(FIELD_OF_VIEW)
+    assert filled.recorded() == [B_VALUE]
+    assert filled.under(Level.STUDY, "1.4") == 0
+    assert entities(filled, B_VALUE, "IS", "5", Level.STUDY) == {"1.5"}
+
+
 def test_a_key_is_forgotten_with_all_that_it_alone_has(filled, tmp_path):
     filled.forget_key(FIELD_OF_VIEW)
     assert filled.recorded() == [B_VALUE]

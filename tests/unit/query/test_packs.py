@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
 from atlas_node.log.database import Database
-from atlas_node.query.packs import pack, perhaps_matching, unpack
+from atlas_node.query.packs import drop_first, pack, perhaps_matching, unpack
 from atlas_node.query.tables import index_packs, prepare
 
 KEY, OTHER = 1, 2
@@ -47,6 +47,17 @@ def test_what_is_taken_out_is_gone_and_the_rest_stays(connection):
     assert list(perhaps_matching(connection, OTHER, "*7")) == [300]
     unpack(connection, KEY, [*range(7), 299])
     assert connection.execute(select(index_packs.c.key_id)).scalars().all() == [OTHER]
+
+
+def test_a_key_is_taken_out_pack_by_pack(connection):
+    pack(connection, ((KEY, it, f"value {it}") for it in range(300)))
+    pack(connection, [(OTHER, 300, "value 7")])
+    first = drop_first(connection, KEY, 1)
+    assert first == list(range(len(first)))
+    assert list(perhaps_matching(connection, KEY, "*")) == list(range(len(first), 300))
+    assert len(first) + len(drop_first(connection, KEY, 100)) == 300
+    assert drop_first(connection, KEY, 100) == []
+    assert list(perhaps_matching(connection, OTHER, "*7")) == [300]
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=9), st.lists(TEXTS, max_size=3).map("*".join))
