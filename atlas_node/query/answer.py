@@ -283,9 +283,12 @@ def _blocks(identifier: Dataset) -> dict[int, str]:
 
 def _place(creator: str, tag: int, blocks: dict[int, str]) -> int | None:
     """Return where an attribute of a creator can stand, and take that block; None if nowhere."""
-    block: int | None = tag >> 8
-    if folded_creator(blocks.get(tag >> 8, creator)) != folded_creator(creator):
+    own, wanted = tag >> 8, folded_creator(creator)
+    block: int | None = own
+    if folded_creator(blocks.get(own, "")) != wanted:
         block = free_block(tag >> 16, creator, blocks)
+        if block not in blocks and own not in blocks:
+            block = own
     if block is None:
         return None
     blocks.setdefault(block, creator)

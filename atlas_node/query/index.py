@@ -172,7 +172,9 @@ class AttributeIndex:
         column = UID_COLUMNS[min(level.depth, key.level.depth) - 1]
         found: set[str] = set()
         with self._database.reading() as connection:
-            key_id = self._known_keys(connection, [key]).get(key)
+            # Once for a query: another process may have forgotten a key, and recorded it again.
+            self._known = _all_keys(connection)
+            key_id = self._known.get(key)
             if key_id is None:
                 return found
             looked_through = 0

@@ -190,6 +190,17 @@ def test_a_key_is_forgotten_with_all_that_it_alone_has(filled, tmp_path):
     assert entities(filled, FIELD_OF_VIEW, "SH", "*220", Level.STUDY) == {"1.1"}
 
 
+def test_a_key_that_another_process_forgot_is_found_when_it_is_recorded_again(filled, tmp_path):
+    assert entities(filled, B_VALUE, "IS", "0", Level.STUDY) == {"1.1", "1.2"}
+    other = AttributeIndex(f"sqlite:///{tmp_path / 'log.db'}")
+    other.forget_key(B_VALUE)
+    other.record([instance("1.7", 1, 1, b_value=0)])
+    other.close()
+    assert entities(filled, B_VALUE, "IS", "0", Level.STUDY) == {"1.7"}
+    told = filled.values([B_VALUE], Level.STUDY, ["1.7"])
+    assert told == {B_VALUE: Told("IS", ["0"])}
+
+
 def test_a_key_that_is_forgotten_and_wanted_again_has_its_sources_read_again(filled):
     filled.sweep("folder", "old", [B_VALUE, FIELD_OF_VIEW])
     filled.sweep("folder", "later", [B_VALUE])
