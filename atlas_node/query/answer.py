@@ -19,13 +19,13 @@ from pydicom.tag import Tag
 from atlas_node.encoding.header import LITTLE_ENDIAN, explicit_header
 from atlas_node.encoding.vr import LONG_FORM, MAX_SHORT_LENGTH
 from atlas_node.errors import AtlasError
+from atlas_node.query.character_sets import encodings_of
 from atlas_node.query.index import AttributeIndex
 from atlas_node.query.indexed import IndexedKey, Level
 from atlas_node.query.matching import Condition, parse_key
 from atlas_node.query.private_keys import (
     PrivateKey,
     encode_values,
-    encodings_of,
     folded_creator,
     free_block,
 )

@@ -14,22 +14,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pydicom.charset import convert_encodings, decode_bytes, default_encoding, encode_string
+from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import IS, DSfloat
 
 from atlas_dictionary import Dictionary, Entry
+from atlas_node.annotate.charset import decode_text
 from atlas_node.encoding.vr import NATIVE_TEXT, NUMBER_FORMAT, SINGLE_TEXT
+from atlas_node.query.character_sets import encoded_text
 from atlas_node.query.indexed import IndexedKey
 from atlas_node.query.matching import SEARCHABLE, QueryKeyError, parse_key
 from atlas_node.query.numeric import Value
 
 _TEXT: Final = NATIVE_TEXT | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 _OF_A_NUMBER: Final = frozenset("0123456789+-.eE\\ ")
-_G0_ESCAPE: Final = b"\x1b$"
-_BACK_TO_ASCII: Final = b"\x1b(B"
 _FIRST_BLOCK: Final = 0x10
 _LAST_BLOCK: Final = 0xFF
 
@@ -320,7 +320,9 @@ def _values(
         return values, encoded, bool(values)
     if written not in _TEXT:
         return (), None, False
-    text = decode_bytes(raw, list(encodings), set())
+    text = decode_text(raw, tuple(encodings))
+    if text is None:
+        text = decode_bytes(raw, list(encodings), set())
     parts = [text] if vr in SINGLE_TEXT else text.split("\\")
     values = tuple(part.strip(" \0") for part in parts)
     return values, (raw if vr not in NUMBER_FORMAT else encode_values(vr, values)), True
@@ -384,7 +386,7 @@ def encode_values(
     """
     if vr in _TEXT:
         encodings = encodings if vr in NATIVE_TEXT else ()
-        texts = [_encoded_text(str(it), encodings) for it in values]
+        texts = [encoded_text(str(it), encodings) for it in values]
         if None in texts:
             return None
         encoded = b"\\".join(it for it in texts if it is not None)
@@ -395,29 +397,4 @@ def encode_values(
     try:
         return struct.pack(f"<{len(values)}{NUMBER_FORMAT[vr]}", *map(convert, values))
     except (ValueError, struct.error, OverflowError):
-        return None
-
-
-def encodings_of(character_set: str | Sequence[str] | None) -> list[str]:
-    """Return the Python encodings of Specific Character Set (0008,0005); ASCII where it is none."""
-    terms = [character_set] if isinstance(character_set, str) else list(character_set or ())
-    try:
-        found = convert_encodings([str(it).strip() for it in terms] or [""])
-    except LookupError:
-        return ["ascii"]
-    # pydicom reads the default repertoire as Latin 1; what is written in it is ASCII.
-    return ["ascii" if it == default_encoding else it for it in found]
-
-
-def _encoded_text(text: str, encodings: Sequence[str]) -> bytes | None:
-    """Return text in one of some encodings, or with escapes in several; None where it cannot be."""
-    try:
-        if text.isascii() or len(encodings) < 2:
-            return text.encode(encodings[0] if encodings and not text.isascii() else "ascii")
-        encoded = encode_string(text, list(encodings))
-        if _G0_ESCAPE in encoded and not encoded.endswith(_BACK_TO_ASCII):
-            # PS3.5 6.1.2.5.3: the initial set is in force again at the end of a value.
-            encoded += _BACK_TO_ASCII
-        return encoded if decode_bytes(encoded, list(encodings), set()) == text else None
-    except (UnicodeError, LookupError):
         return None

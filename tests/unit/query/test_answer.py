@@ -161,10 +161,10 @@ def test_a_block_of_another_creator_is_left_alone(index):
 
 
 def test_a_value_joins_the_block_that_its_creator_has_in_the_response(index):
-    response_ = response("1.1")
-    response_.add_new(0x00190020, "LO", MR_HEADER)
-    response_.add_new(0x00192001, "LO", "of the archive")
-    answered, _ = query(index, b_value("1000")).answer(response_)
+    given = response("1.1")
+    given.add_new(0x00190020, "LO", MR_HEADER)
+    given.add_new(0x00192001, "LO", "of the archive")
+    answered, _ = query(index, b_value("1000")).answer(given)
     block = answered.private_block(0x0019, MR_HEADER)
     assert block[0x01].value == "of the archive"
     assert block[0x0C].value == [0, 1000]

@@ -23,8 +23,9 @@ from atlas_node.query import (
     parse_key,
     resolve,
 )
+from atlas_node.query.character_sets import encodings_of
 from atlas_node.query.matching import SEARCHABLE
-from atlas_node.query.private_keys import encodings_of, is_searchable
+from atlas_node.query.private_keys import is_searchable
 from tests.scanner import EXPLICIT
 
 MR_HEADER = "SIEMENS MR HEADER"
@@ -251,11 +252,37 @@ def test_a_list_of_a_caller_that_states_its_vr_stays_one(attributes, vr):
         ("Köln", "ISO_IR 144", None),
         ("Köln", ["", "ISO 2022 IR 100"], b"\x1b-AK\xf6ln "),
         ("山田", ["", "ISO 2022 IR 87"], b"\x1b$B;3ED\x1b(B"),
+        ("MR 山田 1", ["", "ISO 2022 IR 87"], b"MR \x1b$B;3ED\x1b(B 1 "),
+        ("山田", ["ISO 2022 IR 13", "ISO 2022 IR 87"], b"\x1b$B;3ED\x1b(B"),
+        # Its codec has kanji, the set has none.
+        ("山田", "ISO_IR 13", None),
+        ("ﾔﾏ", "ISO_IR 13", b"\xd4\xcf"),
+        ("王 A", ["", "ISO 2022 IR 58"], b"\x1b$)A\xcd\xf5 A"),
+        ("김^희", ["", "ISO 2022 IR 149"], b"\x1b$)C\xb1\xe8^\x1b$)C\xc8\xf1 "),
         ("Koeln", "no such set", b"Koeln "),
     ],
 )
 def test_text_is_encoded_in_the_character_set_or_not_at_all(text, character_set, encoded):
     assert encode_values("LO", [text], encodings_of(character_set)) == encoded
+
+
+@pytest.mark.parametrize(
+    ("character_set", "text"),
+    [
+        ("\\ISO 2022 IR 58", "王 A"),
+        ("\\ISO 2022 IR 87", "MR 山田"),
+        ("\\ISO 2022 IR 149", "김^희"),
+        ("GB18030", "王"),
+    ],
+)
+def test_a_key_is_read_in_the_character_set_of_the_request(attributes, character_set, text):
+    ds = Dataset()
+    ds.SpecificCharacterSet = character_set.split("\\")
+    ds.add_new(0x00190010, "LO", "NOBODY KNOWS")
+    encodings = encodings_of(character_set.split("\\"))
+    ds.add_new(0x0019100C, "LO", encode_values("LO", [text], encodings))
+    _, (key,) = resolve(on_the_wire(ds), attributes)
+    assert key.values == (text,)
 
 
 @pytest.mark.parametrize("vr", ["AT", "OB", "OW", "SQ", "UN"])
