@@ -329,6 +329,8 @@ class AcceptedAssociation(Association):
     def _has_ended(self) -> bool:
         """Take the peer's release or abort, or the end of the connection, where one has come."""
         if self.is_established and self.acse.is_release_requested():
+            # With the answer the peer may ask for another association, and need the place.
+            self.is_placed = False
             self.acse.send_release(is_response=True)
             self.is_released = True
             self.is_established = False

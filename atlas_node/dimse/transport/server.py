@@ -205,6 +205,6 @@ class SharedSocketServer(AssociationServer):
 def _without_association(connections: Iterable[AcceptedAssociation]) -> list[AcceptedAssociation]:
     """Return connections on which no association is granted, in the order in which they may go."""
     return sorted(
-        (it for it in connections if not (it.has_place or it.is_turned_away)),
+        (it for it in connections if not (it.has_place or it.is_established or it.is_turned_away)),
         key=lambda it: (it.has_unread(), it.traffic.since),
     )

@@ -15,6 +15,7 @@ from pynetdicom import AE
 from atlas_node.config import NodeSettings, Peer, Timeouts
 from atlas_node.dimse import listen
 from atlas_node.dimse.transport import complaints
+from atlas_node.dimse.transport.acceptor import AcceptorAcse
 from atlas_node.errors import ConfigurationError, SpoolError, SpoolFullError
 from tests.fault.pacs import ct_object, encoded, store_status
 from tests.scanner import (
@@ -186,6 +187,21 @@ def test_one_place_is_given_to_one_of_those_that_come_at_the_same_moment(run_scp
         assert sorted(map(str, outcomes))[:3] == ["('rejected', 2, 3, 2)"] * 3
         [open_] = [it for it in outcomes if isinstance(it, Scanner)]
         open_.release()
+
+
+def test_whoever_has_released_an_association_finds_its_place_free(run_scp, monkeypatch):
+    """Also before the thread that has answered the release has come to its end."""
+    send_release = AcceptorAcse.send_release
+
+    def answer_and_linger(acse, *arguments, **more):
+        send_release(acse, *arguments, **more)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(AcceptorAcse, "send_release", answer_and_linger)
+    running = run_scp(max_associations=1)
+    for _ in range(2):
+        with Scanner(running.port) as scanner:
+            scanner.release()
 
 
 @pytest.fixture
