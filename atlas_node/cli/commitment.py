@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atlas_node.cli.options import ConfigOption, LinesOption
+from atlas_node.cli.owner import act_as_owner
 from atlas_node.cli.table import iso, print_table, shown_time
 from atlas_node.errors import SpoolError
 
@@ -46,7 +47,7 @@ def list_(config: ConfigOption = None, as_json: LinesOption = False) -> None:
 @app.command("retry")
 def retry(ids: IdsArgument, config: ConfigOption = None) -> None:
     """Ask archives and call scanners now, also those that were given up."""
-    store = _store(config)
+    store = _store(config, to_change=True)
     for identifier in ids:
         _found(store.update(identifier, _due_now), identifier)
         typer.echo(f"{identifier} is tried again")
@@ -55,18 +56,21 @@ def retry(ids: IdsArgument, config: ConfigOption = None) -> None:
 @app.command("drop")
 def drop(ids: IdsArgument, config: ConfigOption = None) -> None:
     """Forget transactions: their scanners are not told any more."""
-    store = _store(config)
+    store = _store(config, to_change=True)
     for identifier in ids:
         _found(store.get(identifier), identifier)
         store.update(identifier, lambda _: None)
         typer.echo(f"{identifier} is dropped")
 
 
-def _store(config: Path | None) -> CommitmentStore:
+def _store(config: Path | None, *, to_change: bool = False) -> CommitmentStore:
     from atlas_node.config import load_config
     from atlas_node.spool import CommitmentStore
 
-    return CommitmentStore(load_config(config).spool.path)
+    spool = load_config(config).spool.path
+    if to_change:
+        act_as_owner(spool)
+    return CommitmentStore(spool)
 
 
 def _found(transaction: Transaction | None, identifier: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atlas_node.cli.options import ConfigOption, DocumentOption, LinesOption
+from atlas_node.cli.owner import act_as_owner
 from atlas_node.cli.table import iso, print_table, shown_time
 from atlas_node.errors import SpoolError
 from atlas_node.model import DeliveryRecord, DeliveryStatus
@@ -199,6 +200,7 @@ def _order(
         typer.confirm(f"{action} {count} of {objects}?", abort=True, err=True)
     outcome = Outcome(0)
     if targets:
+        act_as_owner(spool)
         outcome = give_order(settings.spool, action, targets, recipients_by(settings))
     _print_outcome(action, outcome, as_json=as_json)
     if outcome.refused or outcome.unanswered:

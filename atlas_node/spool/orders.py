@@ -37,7 +37,7 @@ DROPPED_BY_ORDER: Final = "dropped by order"
 _ORDER: Final = ".order"
 _ANSWER: Final = ".answer"
 _LOOK_EVERY: Final = 0.05
-_AFTER_ERROR: Final = 5.0
+_AFTER_ERROR: Final = 10.0
 _FORGOTTEN_AFTER: Final = 3600.0
 _RESERVE_EVERY: Final = 2.0
 
@@ -168,7 +168,11 @@ class OrderDesk:
             return
         try:
             found = sorted(it for it in self._folder.iterdir() if it.name.startswith(self._mine))
-        except OSError:
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _logger.error("orders wait: cannot read %s: %s", self._folder, error.strerror)
+            self._not_before = now + _AFTER_ERROR
             return
         for path in found:
             try:

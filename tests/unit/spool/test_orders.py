@@ -267,6 +267,13 @@ def test_what_is_no_order_is_said_and_removed(dead, settings, text, caplog):
     assert "0-0.order is no order and is removed" in caplog.text
 
 
+def test_that_orders_cannot_be_read_is_said(dead, settings, caplog):
+    spool, _ = dead
+    (settings.path / ORDERS_FOLDER).write_text("in the place of the folder")
+    OrderDesk(spool, settings.path, 0, nobody).look()
+    assert f"orders wait: cannot read {settings.path / ORDERS_FOLDER}" in caplog.text
+
+
 def test_an_order_that_is_carried_out_twice_does_no_harm(dead, settings):
     spool, object_id = dead
     for _ in range(2):  # the first time the node was killed before it answered
