@@ -167,8 +167,11 @@ def _exchange(sock: Any, request: bytes, timeout: float) -> tuple[int, bytes]:
         return kind, header + _read(sock, length, give_up)
     except EOFError as error:
         raise PeerError("closed the connection at the association request") from error
-    except OSError as error:
+    except TimeoutError as error:
         raise PeerError(_NO_ANSWER) from error
+    except OSError as error:
+        # With TLS 1.3 a peer refuses our certificate here, and not while hands are shaken.
+        raise PeerError(f"broke off at the association request: {reason_of(error)}") from error
 
 
 def _read(sock: Any, count: int, give_up: float) -> bytes:
