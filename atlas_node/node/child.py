@@ -1,8 +1,9 @@
 """What receivers, forwarders and storage commitment have in common: a process of the supervisor's.
 
 `run_child` is what each does from its start to its end: it says when it is made, begins to work
-when all others are, too, and takes its further orders from the supervisor. It never outlives the
-supervisor, and a fault in a thread of ours ends it rather than leave something waiting unseen.
+when all others are, too, and takes its further orders from the supervisor. It reads no
+configuration itself, for all of a node must have the same one. It never outlives the supervisor,
+and a fault in a thread of ours ends it rather than leave something waiting unseen.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
 from atlas_dictionary import DictionaryError
-from atlas_node.config import Config, load_config
+from atlas_node.config import Config
 from atlas_node.errors import AtlasError
 from atlas_node.node.process_log import configure_logging
 
@@ -28,12 +29,10 @@ READY: Final = ""
 
 
 class Order(Enum):
-    """What the supervisor tells a child."""
+    """What the supervisor tells a child; a `Config` in its place is the one to take from now on."""
 
     BEGIN = auto()
     """Work; before it nothing is received and nothing delivered."""
-    RELOAD = auto()
-    """Read the configuration again."""
     STOP = auto()
     """Drain, then end."""
     HURRY = auto()
@@ -74,7 +73,7 @@ class Part(Protocol):
         """Drain until nothing is left to do, or `hurry` is set; then end."""
 
 
-def run_child(name: str, make: Callable[[], Part], path: Path | None, link: Connection) -> None:
+def run_child(name: str, make: Callable[[], Part], link: Connection) -> None:
     """Be a child of the supervisor; called in the target of a process.
 
     Parameters
@@ -83,8 +82,6 @@ def run_child(name: str, make: Callable[[], Part], path: Path | None, link: Conn
         Such as ``receiver-0``; for the process log and for ``ps``.
     make : callable
         Makes what runs here.
-    path : Path or None
-        Where the configuration is read again when the supervisor says so.
     link : Connection
         Takes `READY`, or one line that says why the child cannot serve; gives each `Order`.
     """
@@ -99,28 +96,26 @@ def run_child(name: str, make: Callable[[], Part], path: Path | None, link: Conn
         link.send(str(error))
         return
     link.send(READY)
-    obey(part, path, link)
+    obey(part, link)
     # pynetdicom's threads of a peer that no longer answers would hold the process up.
     _exit(0)
 
 
-def obey(part: Part, path: Path | None, link: Connection) -> None:
+def obey(part: Part, link: Connection) -> None:
     """Carry out orders until the part has stopped, or was told to before it began.
 
     Parameters
     ----------
     part : Part
-    path : Path or None
-        Where the configuration is read again.
     link : Connection
         Gives the orders; the process ends when it is closed at the other end.
     """
     if _next_order(link) is not Order.BEGIN:
         return
     part.start()
-    while _next_order(link) is Order.RELOAD:
+    while isinstance(order := _next_order(link), Config):
         try:
-            part.reload(load_config(path))
+            part.reload(order)
         except (AtlasError, DictionaryError) as error:
             for line in str(error).splitlines():
                 _logger.error("the configuration in force stays: %s", line)
@@ -132,9 +127,9 @@ def obey(part: Part, path: Path | None, link: Connection) -> None:
             hurry.set()
 
 
-def _next_order(link: Connection) -> Order:
+def _next_order(link: Connection) -> Order | Config:
     try:
-        order: Order = link.recv()
+        order: Order | Config = link.recv()
     except (EOFError, OSError):
         _exit(1)  # the supervisor is gone
     return order

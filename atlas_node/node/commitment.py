@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Final
 
 from atlas_node.activity import Publisher, Snapshot, Tally
@@ -23,7 +22,7 @@ _PATIENCE: Final = 5.0
 _logger = logging.getLogger(__name__)
 
 
-def run_commitment(number: int, config: Config, path: Path | None, link: Connection) -> None:
+def run_commitment(number: int, config: Config, link: Connection) -> None:
     """Be the storage commitment process; the target of a process.
 
     Parameters
@@ -31,12 +30,10 @@ def run_commitment(number: int, config: Config, path: Path | None, link: Connect
     number : int
         For its name; there is one.
     config : Config
-    path : Path or None
-        Where the configuration is read again when the supervisor says so.
     link : Connection
         As `run_child` says.
     """
-    run_child(f"commitment-{number}", lambda: CommitmentPart(config), path, link)
+    run_child(f"commitment-{number}", lambda: CommitmentPart(config), link)
 
 
 class CommitmentPart:

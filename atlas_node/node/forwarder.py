@@ -13,7 +13,6 @@ import threading
 import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Final
 
 from atlas_node.activity import DestinationState, Publisher, Snapshot, Tally
@@ -51,7 +50,6 @@ _logger = logging.getLogger(__name__)
 def run_forwarder(
     number: int,
     config: Config,
-    path: Path | None,
     link: Connection,
     occupancy: Occupancy,
     doorbell: Doorbell,
@@ -63,8 +61,6 @@ def run_forwarder(
     number : int
         Which one, from 0; its partition of the spool.
     config : Config
-    path : Path or None
-        Where the configuration is read again when the supervisor says so.
     link : Connection
         As `run_child` says.
     occupancy : Occupancy
@@ -77,7 +73,6 @@ def run_forwarder(
     run_child(
         f"forwarder-{number}",
         lambda: ForwarderPart(number, config, occupancy, doorbell),
-        path,
         link,
     )
 

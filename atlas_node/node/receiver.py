@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atlas_node.activity import Publisher, Snapshot, Tally
@@ -31,7 +30,6 @@ _logger = logging.getLogger(__name__)
 def run_receiver(
     number: int,
     config: Config,
-    path: Path | None,
     link: Connection,
     occupancy: Occupancy,
     doorbell: Doorbell,
@@ -44,8 +42,6 @@ def run_receiver(
     number : int
         Which one, from 0; its partition of the spool.
     config : Config
-    path : Path or None
-        Where the configuration is read again when the supervisor says so.
     link : Connection
         As `run_child` says.
     occupancy : Occupancy
@@ -58,7 +54,6 @@ def run_receiver(
     run_child(
         f"receiver-{number}",
         lambda: ReceiverPart(number, config, occupancy, doorbell, listener),
-        path,
         link,
     )
 

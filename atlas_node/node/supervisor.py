@@ -167,7 +167,7 @@ class Supervisor:
 
         def start(theirs: Connection) -> ForkServerProcess:
             # The configuration in force when it is started, which may be started again.
-            arguments = (number, self._config, self._path, theirs, *shared)
+            arguments = (number, self._config, theirs, *shared)
             return start_process(run, name, arguments)
 
         link, process = _linked(start)
@@ -245,13 +245,14 @@ class Supervisor:
                 _logger.warning("changes of section %s count from the next start", section)
         fixed = {name: getattr(self._config, name) for name in ("node", "spool", "log", "web")}
         self._config = config.model_copy(update=fixed)
-        self._order(self._children, Order.RELOAD)
+        # As it was read here: who reads the file a moment later may find another one.
+        self._order(self._children, self._config)
         if self._start_commitment():
             self._order(self._commitment, Order.BEGIN)
 
-    def _order(self, children: Iterable[_Child], order: Order) -> None:
+    def _order(self, children: Iterable[_Child], order: Order | Config) -> None:
         for child in children:
-            # One that has ended reads the configuration when it starts again.
+            # One that has ended gets the configuration in force when it starts again.
             with contextlib.suppress(OSError):
                 child.link.send(order)
 

@@ -3,14 +3,12 @@
 import os
 import threading
 from multiprocessing import Pipe
-from pathlib import Path
 
 import pytest
 
+from atlas_node.config import Config
 from atlas_node.node.child import Order, end_on_fault, obey
 from tests.waiting import LONG
-
-CONFIG = Path(__file__).parents[3] / "config.yaml"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +48,7 @@ class Part:
         self.told.append("start")
 
     def reload(self, config) -> None:
-        self.told.append("reload")
+        self.told.append(f"take {config.node.ae_title}")
 
     def stop(self, hurry: threading.Event) -> None:
         self.told.append("stop")
@@ -58,18 +56,18 @@ class Part:
             self.told.append("hurry")
 
 
-def obeyed(*orders: Order) -> list[str]:
+def obeyed(*orders: Order | Config) -> list[str]:
     ours, theirs = Pipe()
     for order in orders:
         ours.send(order)
     part = Part()
-    obey(part, CONFIG, theirs)
+    obey(part, theirs)
     return part.told
 
 
 def test_orders_are_carried_out_one_after_the_other():
-    orders = Order.BEGIN, Order.RELOAD, Order.STOP, Order.HURRY
-    assert obeyed(*orders) == ["start", "reload", "stop", "hurry"]
+    orders = Order.BEGIN, Config(node={"ae_title": "NEXT"}), Order.STOP, Order.HURRY
+    assert obeyed(*orders) == ["start", "take NEXT", "stop", "hurry"]
 
 
 def test_what_is_stopped_before_it_began_does_nothing():
@@ -88,5 +86,5 @@ def test_without_a_supervisor_it_ends(monkeypatch):
 
     monkeypatch.setattr(os, "_exit", exit_)
     with pytest.raises(SystemExit):
-        obey(Part(), None, theirs)
+        obey(Part(), theirs)
     assert codes == [1]

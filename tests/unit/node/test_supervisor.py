@@ -76,6 +76,22 @@ def test_sighup_reads_the_routes_again_and_a_bad_file_changes_nothing(tmp_path):
         assert not first.objects
 
 
+def test_all_processes_take_the_configuration_that_was_read_once(tmp_path):
+    """Also where the file is written again at that moment."""
+    with Pacs() as pacs, NodeProcess(tmp_path, {"pacs": pacs.port}) as node:
+        to_pacs = node.config_path.read_text()
+        for number in range(1, 6):
+            node.config_path.write_text(to_pacs)
+            node.signal(signal.SIGHUP)
+            time.sleep(0.02 + number / 250)
+            node.config_path.write_text("routes: []")
+            node.wait_until(
+                lambda number=number: node.said().count("configuration read again") == 4 * number
+            )
+            assert node.said().count("destinations 1") == node.said().count("routes 1")
+            assert node.said().count("destinations 1") % 2 == 0
+
+
 @pytest.mark.parametrize("kind", ["receiver", "forwarder"])
 def test_a_process_that_keeps_ending_is_started_later_each_time(tmp_path, kind):
     with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
