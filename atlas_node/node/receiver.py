@@ -114,7 +114,9 @@ class ReceiverPart:
         """
         annotator, router, access = make_annotator(config), Router(config), AccessList(config.peers)
         self._scp.read_tls_files()
-        self._scp.queries = self._queries(config)
+        replaced, self._scp.queries = self._scp.queries, self._queries(config)
+        if replaced is not None:
+            replaced.close()
         self._annotator, self._router, self._scp.access = annotator, router, access
         self._commitment.archives = _archives(router)
         _logger.info(

@@ -134,6 +134,11 @@ class QueryRelay:
         """Bytes that the identifier of a request may have."""
         return self._config.query.max_identifier_bytes
 
+    def close(self) -> None:
+        """Close the index. A query that still runs opens it again for itself."""
+        if self._private.index is not None:
+            self._private.index.close()
+
     def negotiate(self, assoc: AcceptedAssociation, services: Collection[Service]) -> None:
         """Offer to an association that is being requested what its upstreams offer.
 

@@ -1,9 +1,12 @@
 """A receiver and a forwarder in this process, without the supervisor."""
 
+import contextlib
+import gc
 import socket
 import ssl
 import threading
 import time
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -175,6 +178,31 @@ def test_a_destination_that_was_away_gets_nothing_before_what_was_being_sent_to_
         slow.go_on.set()
         assert slow.wait_for([it.SOPInstanceUID for it in objects])
         assert slow.arrived == [it.SOPInstanceUID for it in objects]
+
+
+def test_a_reload_leaves_no_connection_with_the_database_open(run, tmp_path):
+    archive = {"name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1", "port": free_port()}
+    key = {"creator": "SIEMENS MR HEADER", "group": "0019", "element": "xx0c"}
+    config = configuration(tmp_path, upstreams=[archive], query={"index": [key]})
+    worker = run(config)
+    gc.disable()
+    try:
+        worker.reload(config)
+        before = open_files(tmp_path / "log.db")
+        for _ in range(3):
+            worker.reload(config)
+        assert open_files(tmp_path / "log.db") <= before
+    finally:
+        gc.enable()
+
+
+def open_files(path):
+    """How many descriptors of this process are of a file."""
+    found = 0
+    for it in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += it.readlink() == path
+    return found
 
 
 def test_a_series_that_waits_for_its_object_waits_for_it_over_a_reload(run, tmp_path):
