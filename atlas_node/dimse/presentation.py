@@ -32,7 +32,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
-from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiation
 
 from atlas_node.config import Destination
 from atlas_node.model import Policy
@@ -56,6 +56,7 @@ MOST_COMPRESSED: Final = 7
 """SOP classes that there is room for in all forms on one association, beside a request's own."""
 
 _LAST = (ImplicitVRLittleEndian, ExplicitVRBigEndian)
+_PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 
 def preferred(proposed: Sequence[UID]) -> list[UID]:
@@ -63,12 +64,30 @@ def preferred(proposed: Sequence[UID]) -> list[UID]:
     return sorted(proposed, key=lambda syntax: _LAST.index(syntax) + 1 if syntax in _LAST else 0)
 
 
+def preferred_to_send(proposed: Sequence[UID]) -> list[UID]:
+    """Return the transfer syntaxes in which a peer takes objects, the one to take first.
+
+    Of an object in an archive nobody knows yet in which it stands. Every archive can send what is
+    not compressed uncompressed, and many decompress; none has all in one compressed syntax.
+    """
+    return sorted(proposed, key=lambda it: _PLAIN.index(it) if it in _PLAIN else len(_PLAIN))
+
+
 def put_in_order(request: A_ASSOCIATE) -> None:
     """Put the proposal of every presentation context of an association request into our order."""
+    takes = {
+        it.sop_class_uid
+        for it in request.user_information
+        if isinstance(it, SCP_SCU_RoleSelectionNegotiation) and it.scp_role
+    }
     for context in request.presentation_context_definition_list:
         syntaxes = context.transfer_syntax
-        if len(syntaxes) > 1 and syntaxes[0] in _LAST:
-            # Past the property, which looks at each UID again.
+        if len(syntaxes) < 2:
+            continue
+        # Past the property, which looks at each UID again.
+        if context.abstract_syntax in takes:
+            context._transfer_syntax = preferred_to_send(syntaxes)
+        elif syntaxes[0] in _LAST:
             context._transfer_syntax = preferred(syntaxes)
 
 

@@ -19,6 +19,7 @@ from tests.fault.nodes import NodeProcess
 from tests.fault.pacs import Pacs, ct_object, encoded
 from tests.peers import environment, program, scans
 from tests.ports import free_port, listens
+from tests.unit.dimse.relay.retrievals import Workstation
 from tests.waiting import LONG, wait_until
 
 STUDY = "1.2.826.0.1.3680043.8.498.1"
@@ -230,12 +231,31 @@ class TestCompressed:
         assert got.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
         assert len(got.PixelData) == got.Rows * got.Columns * got.BitsAllocated // 8
 
-    def test_getscu_gets_it_as_it_is_where_it_takes_that(self, place):
-        said, [file] = place.get(place.node.port, "+xs", study=COMPRESSED_STUDY)
-        assert "Completed Suboperations : 1" in said, said
-        got = dcmread(file)
-        assert got.file_meta.TransferSyntaxUID == JPEGLosslessSV1
-        assert got.PixelData == place.compressed.PixelData
+    def test_getscu_that_takes_both_in_one_context_gets_it_decompressed(self, place):
+        # As without the node: an association has one transfer syntax for a context.
+        for port in place.archive.port, place.node.port:
+            said, [file] = place.get(port, "+xs", study=COMPRESSED_STUDY)
+            assert "Completed Suboperations : 1" in said, said
+            assert dcmread(file).file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+
+    def test_a_caller_with_a_context_of_its_own_for_it_gets_it_as_it_is(self, place):
+        station = Workstation(
+            place.node.port, classes=[place.compressed.SOPClassUID], syntaxes=[JPEGLosslessSV1]
+        )
+        keys = Dataset()
+        keys.QueryRetrieveLevel, keys.StudyInstanceUID = "STUDY", COMPRESSED_STUDY
+        outcome = station.get(keys)
+        assert outcome.counts == (1, 0, 0)
+        [(syntax, data)] = outcome.objects
+        assert syntax == JPEGLosslessSV1
+        assert place.compressed.PixelData in data, "not a byte of it has changed"
+
+
+def test_getscu_that_prefers_compressed_objects_gets_those_that_are_not(place):
+    for port in place.archive.port, place.node.port:
+        said, files = place.get(port, "+xs")
+        assert f"Completed Suboperations : {COUNT}" in said, said
+        assert len(files) == COUNT
 
 
 @pytest.fixture(scope="module")

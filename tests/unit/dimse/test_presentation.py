@@ -5,9 +5,12 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    MRImageStorage,
 )
+from pynetdicom import build_context, build_role
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-from atlas_node.dimse.presentation import deliverable_as, preferred
+from atlas_node.dimse.presentation import deliverable_as, preferred, put_in_order
 from atlas_node.model import Policy
 
 
@@ -26,6 +29,28 @@ from atlas_node.model import Policy
 def test_what_the_sender_would_rather_send_is_taken_if_it_names_the_vrs(proposed, taken):
     assert preferred(proposed)[0] == taken
     assert sorted(preferred(proposed)) == sorted(proposed)
+
+
+@pytest.mark.parametrize(
+    ("proposed", "taken"),
+    [
+        (
+            [JPEG2000Lossless, ImplicitVRLittleEndian, ExplicitVRLittleEndian],
+            ExplicitVRLittleEndian,
+        ),
+        ([JPEG2000Lossless, ImplicitVRLittleEndian], ImplicitVRLittleEndian),
+        ([JPEG2000Lossless, DeflatedExplicitVRLittleEndian], JPEG2000Lossless),
+    ],
+)
+def test_of_a_peer_that_takes_objects_an_uncompressed_syntax_is_taken(proposed, taken):
+    request = A_ASSOCIATE()
+    request.presentation_context_definition_list = [build_context(MRImageStorage, proposed)]
+    request.presentation_context_definition_list[0].context_id = 1
+    request.user_information = [build_role(MRImageStorage, scp_role=True)]
+    put_in_order(request)
+    [context] = request.presentation_context_definition_list
+    assert context.transfer_syntax[0] == taken
+    assert sorted(context.transfer_syntax) == sorted(proposed)
 
 
 @pytest.mark.parametrize(
