@@ -203,9 +203,9 @@ def _gather(tally: Tally, place: Path, elements: TextIO, rejected: TextIO | None
     counts = {"element": 0, "reject": 0}
     for kind, row in rows_of(place):
         counts[kind] += 1
-        sink = elements if kind == "element" else rejected
-        if sink is not None:
-            sink.write(json_line(row) + "\n")
+        wanted = elements if kind == "element" else rejected
+        if wanted is not None:
+            wanted.write(json_line(row) + "\n")
     tally.elements, tally.rejects = counts["element"], counts["reject"]
 
 
