@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 VARIABLE = "ATLAS_DICTPATH"
 """Environment variable that names more files, separated by colons."""
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def open_layers(
@@ -79,7 +79,7 @@ def open_file(path: str | Path) -> FileDictionary:
         if table.faults:
             raise DictionaryError(table.faults[0].removesuffix(": left out"))
         for note in table.notes:
-            _log.info("%s", note)
+            _logger.info("%s", note)
         return FileDictionary(Container(compile_tables([table]), str(path)))
     try:
         container = Container(path.read_bytes(), str(path))
