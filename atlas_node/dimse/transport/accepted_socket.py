@@ -14,10 +14,11 @@ import ssl
 import struct
 import threading
 import time
-from typing import Any, Final
+from typing import Final
 
 from pynetdicom.association import Association
-from pynetdicom.transport import AssociationSocket
+
+from atlas_node.dimse.transport.closing import ClosingSocket
 
 PDU_ALLOWANCE: Final = 1 << 20
 """Bytes that a PDU may be longer than we announced; association requests fit, too."""
@@ -26,7 +27,7 @@ _TIME: Final = struct.Struct("@ll")
 _THROWN_AWAY: Final = 1 << 16
 
 
-class AcceptedSocket(AssociationSocket):
+class AcceptedSocket(ClosingSocket):
     """A connection from a peer.
 
     Parameters
@@ -42,8 +43,6 @@ class AcceptedSocket(AssociationSocket):
     sending : threading.RLock
         Held by who sends a message in several calls.
     """
-
-    socket: Any
 
     def __init__(self, assoc: Association, connection: socket.socket, silence: float) -> None:
         super().__init__(assoc, client_socket=connection)
@@ -170,12 +169,3 @@ class AcceptedSocket(AssociationSocket):
                     return
                 if not self.socket.recv_into(thrown_away):
                     return
-
-    def _shutdown_socket(self) -> None:
-        """Close the socket, also one whose peer has gone, which cannot be shut down first."""
-        sock = self.socket
-        if sock is None:
-            return
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-        sock.close()

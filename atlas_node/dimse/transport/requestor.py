@@ -17,9 +17,10 @@ from typing import Any, Final, cast
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
+from pynetdicom.transport import T_CONNECT, AddressInformation
 
 from atlas_node.dimse.transport.checkpoint import Checkpoint
+from atlas_node.dimse.transport.closing import ClosingSocket
 
 _READ: Final = 1 << 16
 _HEADER: Final = 6
@@ -31,7 +32,7 @@ UNSENT: Final = 1 << 16
 the time of the processor, and what is under way to the peer is not limited by it."""
 
 
-class RequestingSocket(AssociationSocket):
+class RequestingSocket(ClosingSocket):
     """A connection to a peer that says why it failed and that reads in bounded time.
 
     Attributes
@@ -45,7 +46,6 @@ class RequestingSocket(AssociationSocket):
     failure = ""
     aborted = False
     ended = False
-    socket: Any
 
     def connect(self, primitive: T_CONNECT) -> None:
         """Connect to a peer; where that fails, keep the reason in `failure`."""
@@ -95,15 +95,6 @@ class RequestingSocket(AssociationSocket):
         self.socket.settimeout(timeout)
         self.aborted |= nr_bytes == _HEADER and received[:1] == _A_ABORT
         return received
-
-    def _shutdown_socket(self) -> None:
-        """Close the socket, also one whose peer has gone, which cannot be shut down first."""
-        sock = self.socket
-        if sock is None:
-            return
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-        sock.close()
 
 
 def reason_of(error: OSError) -> str:

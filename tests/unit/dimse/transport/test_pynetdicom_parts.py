@@ -62,6 +62,8 @@ PARTS = {
         (transport.AssociationSocket.recv, "6bc20a33b1b7cfe7"),
         (transport.AssociationSocket.send, "1ea8158c0b51faca"),
         (transport.AssociationSocket.close, "c726c8db53813d55"),
+    ],
+    "closing": [
         (transport.AssociationSocket._shutdown_socket, "e2b2628faa81a578"),
     ],
     "data_transfer": [
