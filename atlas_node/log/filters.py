@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from atlas_node.encoding.vr import KNOWN
 from atlas_node.model import ElementStatus
@@ -72,7 +73,7 @@ class LogFilter:
             A tag, status or time cannot be understood; the message names which, and what was
             expected.
         """
-        given: dict[str, object] = {}
+        given: dict[str, Any] = {}
         for field in fields(cls):
             text = (conditions.get(field.name) or "").strip()
             if not text:
@@ -81,7 +82,7 @@ class LogFilter:
                 given[field.name] = _READ.get(field.name, str)(text)
             except ValueError as error:
                 raise ValueError(f"{field.name}: {error}") from None
-        return cls(**given)  # type: ignore[arg-type]
+        return cls(**given)
 
     @property
     def asks_of_elements(self) -> bool:

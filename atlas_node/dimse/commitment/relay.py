@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from atlas_node.config import Config
@@ -18,7 +19,7 @@ from atlas_node.dimse.commitment.enquirer import Enquirer
 from atlas_node.dimse.commitment.teller import Teller
 from atlas_node.errors import SpoolError
 from atlas_node.spool.commitment import CommitmentStore
-from atlas_node.spool.transaction import Enquiry, EnquiryStatus
+from atlas_node.spool.transaction import Enquiry, EnquiryStatus, Transaction
 
 _LOOK_EVERY: Final = 5.0
 
@@ -95,10 +96,8 @@ class CommitmentRelay:
                 name = enquiry.destination
                 if enquiry.final or name in self._archives:
                     continue
-                self._store.update(
-                    transaction.transaction_id,
-                    lambda it, name=name: it.with_enquiry(name, gone, now),  # type: ignore[misc]
-                )
+                change = partial(Transaction.with_enquiry, destination=name, change=gone, now=now)
+                self._store.update(transaction.transaction_id, change)
                 _logger.error(
                     "storage commitment transaction %s: destination %r is not one that commits "
                     "any more; its instances are reported as failed",
