@@ -63,6 +63,16 @@ class ProcessActivity:
         When it was started and when it published this, in seconds since the epoch.
     state : str
         ``serving``; ``ended`` in good order; or ``silent``: neither.
+    counts : Counts
+        Since its counters began, which outlive a restart.
+    snapshot : Snapshot
+        What it was doing at that moment.
+    open : tuple of int
+        Associations that are open: incoming, outgoing; `snapshot` may name fewer.
+    history : tuple of Interval
+        The oldest first.
+    recent : mapping of str to list of int
+        As in `Activity`, of this process alone.
     """
 
     name: str

@@ -261,7 +261,13 @@ class Output(Pieces):
         return (index, joined - 4), self.size
 
     def end_length(self, begin: Begin, position: int) -> None:
-        """Fill in the length of what was written since `begin`, which was read at `position`."""
+        """Fill in the length of what was written since `begin`, which was read at `position`.
+
+        Raises
+        ------
+        MalformedStreamError
+            When 32 bits have no room for it.
+        """
         place, before = begin
         size = self.size - before
         if size > MAX_LENGTH:

@@ -33,6 +33,8 @@ class Block:
         As written in the object, trimmed of padding.
     known : atlas_dictionary.Block or None
         None when the dictionary has no entry for the creator in this group.
+    definitions : dict of int to Definition or None
+        Of the elements that were met so far, by their offset in the block.
     """
 
     creator: str

@@ -197,7 +197,13 @@ class Walk:
         self.edits.insert(index, (start, start + len(replacement), replacement))
 
     def resize(self, index: int, start: int, length: int) -> None:
-        """Note that the length field at `start`, before the edits since `index`, says `length`."""
+        """Note that the length field at `start`, before the edits since `index`, says `length`.
+
+        Raises
+        ------
+        MalformedStreamError
+            When 32 bits have no room for it.
+        """
         if length > MAX_LENGTH:
             raise MalformedStreamError(f"a length of {length} bytes cannot be written", start)
         self.overwrite(index, start, self.order.length.pack(length))
@@ -351,7 +357,13 @@ def check_depth(scope: Scope, position: int) -> None:
 
 
 def value_end(header: Header, end: int) -> int:
-    """Return where the value of an element of defined length stops; it must not pass `end`."""
+    """Return where the value of an element of defined length stops.
+
+    Raises
+    ------
+    MalformedStreamError
+        When it stops behind `end`.
+    """
     stop = header.start + header.length
     if stop > end:
         raise MalformedStreamError(

@@ -184,6 +184,10 @@ def samples(
     ----------
     of : dict
         For each element the layouts to look into.
+    status : ElementStatus or None
+        Of the elements; None: any.
+    most : int
+        Values that are returned of each element.
     """
     reader = Content(connection)
     ends = _ends(connection, {layout for each in of.values() for layout in each})

@@ -150,6 +150,10 @@ def over_series(connection: Connection, uid: str, named: Named, by: Named | None
 
     Parameters
     ----------
+    uid : str
+        Series Instance UID.
+    named : tuple of str
+        Private creator and key of the element.
     by : tuple of str or None
         Another element, whose number in the same frame or object each point is given.
     """

@@ -91,6 +91,13 @@ class LoggedElement:
     ----------
     cursor : tuple of int
         Its place in a listing, for the next page.
+    object_id : str
+        The spool's own identifier of its object.
+    received_at : float
+        When that was received, in seconds since the epoch.
+    calling_ae, patient_id, study_uid, sop_instance_uid : str
+        Of its object, as far as the log keeps them.
+    element : ElementRecord
     """
 
     cursor: tuple[int, int]

@@ -253,7 +253,13 @@ def found_version(connection: Connection) -> int | None:
 
 
 def refuse_newer(version: int) -> None:
-    """Raise `LogError` when `version` was written by a later program than this one."""
+    """Refuse a log that a later program than this one has written.
+
+    Raises
+    ------
+    LogError
+        When `version` is one of those.
+    """
     if version > newest_version():
         raise LogError(
             f"schema version {version} is newer than this program's {newest_version()}: "

@@ -411,6 +411,8 @@ def _entries_of(named: tuple[int, ...], depth: int, *, in_order: bool) -> Select
         Which of `UID_COLUMNS` are given, as ``uid_0`` and so on.
     depth : int
         Of the entities' level; only those of a key's level have values of it.
+    in_order : bool
+        The values of one entity in their order; else those of all entities, each once.
     """
     entities = select(index_entities.c.id).where(
         *(UID_COLUMNS[at] == bindparam(f"uid_{at}") for at in named),

@@ -68,10 +68,10 @@ def bytes_of(sample: Sample) -> bytes | None:
 def readings(samples: Sequence[Sample], vm: str = "") -> tuple[Reading, ...]:
     """Return for each VR whether the values fit, those that all values fit first.
 
-    Samples that are no bytes are left aside.
-
     Parameters
     ----------
+    samples : sequence of Sample
+        Those that are no bytes are left aside.
     vm : str
         How many values there should be, as in PS3.6; empty: any number.
     """

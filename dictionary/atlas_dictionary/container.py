@@ -98,7 +98,13 @@ class Container:
         return layout_of.unpack_from(self.data, section.offset + number * section.size)
 
     def string_bytes(self, reference: int) -> bytes:
-        """Return the string at `reference` in section STRS as UTF-8."""
+        """Return the string at `reference` in section STRS as UTF-8.
+
+        Raises
+        ------
+        DictionaryError
+            When the section ends before it: the file is damaged.
+        """
         strings = self._sections["STRS"]
         if not 0 <= reference < strings.count:
             raise self.refused(f"damaged: string {reference} of {strings.count} bytes of strings")
@@ -106,7 +112,13 @@ class Container:
         return self.data[start : self.data.find(b"\0", start)]
 
     def string(self, reference: int) -> str:
-        """Return the string at `reference` in section STRS."""
+        """Return the string at `reference` in section STRS.
+
+        Raises
+        ------
+        DictionaryError
+            When there is none, or it is not UTF-8: the file is damaged.
+        """
         try:
             return self.string_bytes(reference).decode("utf-8")
         except UnicodeDecodeError:

@@ -52,7 +52,13 @@ class Block:
         self._entries: dict[int, Entry | None] = {}
 
     def get(self, offset: int) -> Entry | None:
-        """Return the entry of the element at `offset`, 0 to 255, or None."""
+        """Return the entry of the element at `offset`, 0 to 255, or None.
+
+        Raises
+        ------
+        ValueError
+            When the offset is none of these.
+        """
         try:
             return self._entries[offset]
         except KeyError:
