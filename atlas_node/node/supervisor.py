@@ -247,7 +247,12 @@ class Supervisor:
         self._config = config.model_copy(update=fixed)
         # As it was read here: who reads the file a moment later may find another one.
         self._order(self._children, self._config)
-        if self._start_commitment():
+        try:
+            started = self._start_commitment()
+        except AtlasError as error:
+            _logger.error("the process for storage commitment %s; the next SIGHUP tries it", error)
+            return
+        if started:
             self._order(self._commitment, Order.BEGIN)
 
     def _order(self, children: Iterable[_Child], order: Order | Config) -> None:

@@ -123,8 +123,6 @@ def give_order(
         except SpoolError:
             answered, parts = _ask(settings.path, action, parts, give_up)
             outcome += answered
-            if time.monotonic() >= give_up:
-                return outcome + Outcome(0, (), sum(map(len, parts.values())))
             continue
         try:
             for partition, wanted in parts.items():
@@ -299,10 +297,10 @@ def _ask(
     Returns
     -------
     outcome : Outcome
-        What was answered.
+        What was answered, and how many were not in time.
     left : dict of int to list
-        What was not. Those orders stand, or were taken back where no node runs any more: what
-        held the spool may have been another command.
+        What no node was there for, so that its orders were taken back: the node has ended, or it
+        was another command that held the spool.
     """
     folder = spool / ORDERS_FOLDER
     token = f"{time.time_ns():016x}{secrets.token_hex(4)}"
@@ -324,7 +322,9 @@ def _ask(
                     del left[partition]
     except OSError as error:
         raise SpoolError(unusable(folder, error)) from error
-    return outcome, left
+    if taken_back:
+        return outcome, left
+    return outcome + Outcome(0, (), sum(map(len, left.values()))), {}
 
 
 def _take_back(spool: Path, orders: Iterable[Path]) -> bool:

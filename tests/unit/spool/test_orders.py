@@ -230,6 +230,18 @@ def test_an_order_is_carried_out_by_who_gives_it_when_the_node_ends_meanwhile(de
     assert not list((settings.path / ORDERS_FOLDER).iterdir())
 
 
+def test_an_order_that_is_taken_back_in_the_last_moment_is_carried_out(dead, settings, monkeypatch):
+    spool, object_id = dead
+    spool.close()
+    lock = prepare_spool(settings.path, 1)
+    monkeypatch.setattr(time, "sleep", lambda _: (lock.close(), now.append(1e9)))
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[-1])
+    assert give_order(settings, Action.RETRY, [(object_id, "pacs")], nobody) == Outcome(1)
+    monkeypatch.undo()
+    assert status_of(settings, object_id, "pacs") is DeliveryStatus.PENDING
+
+
 def test_the_orders_of_a_partition_without_a_worker_go_with_its_objects(settings, envelope, pacs):
     spool = FedSpool(settings, 1, 2)
     object_id = spool.accept(envelope, DATA, [pacs])
