@@ -7,6 +7,7 @@ classes in all the transfer syntaxes in which their objects may stand in the arc
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from pydicom.dataset import Dataset
@@ -31,6 +32,7 @@ from atlas_node.dimse.transport.command_set import (
     uid,
     us,
 )
+from atlas_node.dimse.transport.served_request import ServedRequest
 from atlas_node.errors import PeerError
 
 _FIND_OF: Final = {
@@ -42,16 +44,23 @@ _FIND_OF: Final = {
 _PENDING: Final = (PENDING, PENDING_WITHOUT_KEYS)
 _MOST_STUDIES: Final = 100
 _PATIENCE: Final = 5.0
-"""Seconds for each response: where it takes longer the retrieval is not held up for it."""
+"""Seconds for all responses: where it takes longer the retrieval is not held up for it."""
 
 
 def classes_in(
-    identifier: Dataset, service: str, upstream: Upstream, node: NodeSettings, longest: int
+    request: ServedRequest,
+    identifier: Dataset,
+    service: str,
+    upstream: Upstream,
+    node: NodeSettings,
+    longest: int,
 ) -> list[str]:
     """Return the SOP classes in the studies of a retrieval (C-FIND, (0008,0062)).
 
     Parameters
     ----------
+    request : ServedRequest
+        When it is cancelled, or its caller goes, the upstream is not waited for.
     identifier : Dataset
         Of the request: its patient and studies, at whatever level.
     service : str
@@ -88,10 +97,16 @@ def classes_in(
         context_id, syntax = opened.context_of(find)
         conversation = opened.conversation
         conversation.request(context_id, command, [encode_identifier(query, syntax)])
-        for _ in range(_MOST_STUDIES):
-            message = conversation.receive(seconds=_PATIENCE)
-            if message is None:
+        give_up = time.monotonic() + _PATIENCE
+        studies = 0
+        while studies < _MOST_STUDIES and (left := give_up - time.monotonic()) > 0:
+            request.listen()
+            if request.is_cancelled or request.is_gone:
                 break
+            message = conversation.receive(bell=request.bell, seconds=left)
+            if message is None:
+                continue
+            studies += 1
             if number(message.command, STATUS) not in _PENDING:
                 conversation.release()
                 return list(found)

@@ -343,7 +343,7 @@ class Move:
         request = self._request
         identifier = decode_identifier(request.identifier, self._syntax)
         longest = self._settings.max_identifier_bytes
-        classes = classes_in(identifier, service, upstream, self._node, longest)
+        classes = classes_in(request, identifier, service, upstream, self._node, longest)
         received: list[tuple[str, Sequence[str]]] = []
         if 0 < len(classes) <= MOST_COMPRESSED:
             # One that cannot be reached is found out, and said, with the first object.

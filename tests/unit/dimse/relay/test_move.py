@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -19,11 +22,13 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelMove as StudyRootMove,
 )
 
-from atlas_node.config import Destination, MoveDestination, QuerySettings
+from atlas_node.config import Destination, MoveDestination, QuerySettings, Upstream
 from atlas_node.dimse.relay.move import Target, find_target
 from atlas_node.model import Policy
 from tests.fault.pacs import Pacs
 from tests.ports import free_port
+from tests.scanner import EXPLICIT, IMPLICIT
+from tests.unit.dimse.relay.queries import encoded
 from tests.unit.dimse.relay.retrievals import (
     ScriptedArchive,
     Workstation,
@@ -37,7 +42,13 @@ from tests.unit.dimse.relay.retrievals import (
     vr_of_mosaic,
 )
 from tests.unit.dimse.relay.retrieving_node import RetrievingNode
+from tests.upstream import Asked, Pause, Reply, Step
+from tests.upstream import Upstream as SlowUpstream
 from tests.waiting import LONG
+from tests.workstation import C_FIND_RQ, STUDY_ROOT_MOVE
+from tests.workstation import Workstation as BareWorkstation
+
+C_MOVE_RQ = 0x0021
 
 
 @pytest.fixture
@@ -183,6 +194,29 @@ class TestThroughTheNode:
         assert archive.cancelled.is_set()
         assert outcome.counts == (len(pacs.arrived), 0, 0)
         assert 0 < len(pacs.arrived) < 5
+
+    def test_a_cancel_is_heard_while_the_upstream_is_asked_what_there_is(
+        self, stack, pacs, tmp_path
+    ):
+        def script(asked: Asked) -> Iterator[Step]:
+            if asked.command[0x0100] == struct.pack("<H", C_FIND_RQ):
+                yield Pause(3.0)
+            while not asked.cancelled():
+                yield Pause(0.02)
+            yield Reply(0xFE00)
+
+        upstream = stack.enter_context(SlowUpstream(script))
+        entry = Upstream.model_validate(upstream.entry())
+        there = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=pacs.port)
+        node = stack.enter_context(RetrievingNode(tmp_path, [entry], [there]))
+        with BareWorkstation(node.port, [(STUDY_ROOT_MOVE, (EXPLICIT, IMPLICIT))]) as workstation:
+            to_pacs = ((0x0600, "PACS"),)
+            workstation.ask(encoded(study_keys()), STUDY_ROOT_MOVE, 1, C_MOVE_RQ, to_pacs)
+            time.sleep(0.3)
+            workstation.cancel(1, STUDY_ROOT_MOVE)
+            begun = time.monotonic()
+            assert workstation.next_response().status == 0xFE00
+        assert time.monotonic() - begun < 2.5
 
     @pytest.mark.parametrize("go", [leave, vanish])
     def test_a_caller_that_goes_away_ends_the_retrieval(self, node, archive, pacs, go):
