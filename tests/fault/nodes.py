@@ -132,6 +132,14 @@ class NodeProcess:
             pid for pid, (parent, _) in _processes().items() if parent == self.process.pid
         )
 
+    def fork_server(self) -> int:
+        """Process identifier of the fork server; identifiers do not always grow."""
+        return next(
+            pid
+            for pid in self.helpers()
+            if b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+
     def processes(self) -> list[int]:
         """Process identifiers of all processes of the node."""
         assert self.process is not None

@@ -19,7 +19,7 @@ from tests.fault.pacs import ct_object
 from tests.fault.wire import Cut, Fault, Wire
 from tests.peers import environment, program
 from tests.scanner import CT_IMAGE_STORAGE, AssociationEndedError, Scanner
-from tests.waiting import LONG
+from tests.waiting import LONG, wait_until
 
 SIZE = 400_000
 IMPATIENT = {"acse": 3, "dimse": 3, "network": 3, "drain": 5}
@@ -145,11 +145,10 @@ def test_silent_connections_lock_no_scanner_out_where_few_files_may_be_open(tmp_
         for pid in node.workers("receiver"):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))
         silent = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(150)]
-        lot, tries = [sample(number) for number in range(20)], 0
-        # The last file may go to the connection, and none be left for what belongs to it.
-        while not ledger.scan(node.port, lot):
-            tries += 1
-            assert tries < 10
+        lot = [sample(number) for number in range(20)]
+        # The last file may go to the connection, and none be left for what belongs to it: then the
+        # scanner is turned away at once, and tries again while silent ones make room.
+        wait_until(lambda: ledger.scan(node.port, lot) == len(lot))
         assert ledger.settle(node, pacs).delivered == 20
         assert "connections wait: Too many open files" in node.said()
         for sock in silent:

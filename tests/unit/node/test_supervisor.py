@@ -112,7 +112,7 @@ def test_a_process_that_has_ended_for_days_is_still_started_again():
 def test_a_process_that_cannot_be_started_is_tried_again(tmp_path, who):
     """With no room for files, as with none for memory, there is no new process for a while."""
     with NodeProcess(tmp_path, {}, node=WORKERS_ONE) as node:
-        pid = node.process.pid if who == "supervisor" else node.helpers()[-1]
+        pid = node.process.pid if who == "supervisor" else node.fork_server()
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, before[1]))
         os.kill(node.workers("receiver")[0], signal.SIGKILL)
