@@ -1,6 +1,7 @@
 """A log with one object in it, and the viewer over it as a browser on this machine sees it."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from atlas_node.model import (
     Envelope,
     Identity,
 )
-from atlas_node.web import create_app
+from atlas_node.web import access, create_app
+from atlas_node.web.attempts import Attempts
 
 
 def element(path: str, **changes) -> ElementRecord:
@@ -98,6 +100,12 @@ def store(empty_store: LogStore, make_object) -> LogStore:
     sent = DeliveryRecord("pacs", DeliveryStatus.SENT, 1, 1_700_000_001.0, "0x0000 Success")
     empty_store.record([make_object()], [("o1", sent)])
     return empty_store
+
+
+@pytest.fixture
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the tries of a test take, viewers that are opened after this allow no more."""
+    monkeypatch.setattr(access, "Attempts", partial(Attempts, clock=lambda: 0.0))
 
 
 @pytest.fixture

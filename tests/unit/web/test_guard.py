@@ -73,7 +73,7 @@ def test_other_credentials_are_refused(guarded, authorization):
     assert answer.status_code == 401
 
 
-def test_credentials_cannot_be_tried_for_long(guarded):
+def test_credentials_cannot_be_tried_for_long(no_time_passes, guarded):
     wrong = [guarded.get("/", headers={"Authorization": basic(f"radiology:{n}")}) for n in range(7)]
 
     assert [it.status_code for it in wrong] == [401] * 5 + [429] * 2
@@ -83,7 +83,7 @@ def test_credentials_cannot_be_tried_for_long(guarded):
     assert right.status_code == 429
 
 
-def test_tokens_cannot_be_tried_for_long(guarded):
+def test_tokens_cannot_be_tried_for_long(no_time_passes, guarded):
     codes = {
         guarded.get("/", headers={"Authorization": f"Bearer {n}"}).status_code for n in range(31)
     }

@@ -96,7 +96,7 @@ def test_the_name_stays_in_the_form_and_the_password_does_not(client):
     assert "secret-1" not in page
 
 
-def test_passwords_cannot_be_tried_for_long(client):
+def test_passwords_cannot_be_tried_for_long(no_time_passes, client):
     codes = [sign_in(client, password=str(number)).status_code for number in range(7)]
 
     assert codes == [403] * 5 + [429] * 2
@@ -197,7 +197,7 @@ def test_nobody_is_sent_elsewhere_after_signing_in(client, target):
     assert sign_in(client, next=target).headers["location"] == "/"
 
 
-def test_too_many_attempts_are_in_the_audit_trail_once_a_minute(client):
+def test_too_many_attempts_are_in_the_audit_trail_once_a_minute(no_time_passes, client):
     answers = [sign_in(client, password="wrong") for _ in range(8)]
 
     assert [it.status_code for it in answers].count(429) == 3
