@@ -235,7 +235,8 @@ def hand_over_orders(spool: Path, partition: int, heir: int) -> None:
         When they cannot be given its name.
     """
     for path in (spool / ORDERS_FOLDER).glob(f"{partition}-*{_ORDER}"):
-        path.rename(path.with_name(f"{heir}-{path.name.partition('-')[2]}"))
+        # The orders of one command have its token in common: none may take the name of another.
+        path.rename(path.with_name(f"{heir}-{path.stem.partition('-')[2]}-{partition}{_ORDER}"))
 
 
 def _retry(spool: Spool, object_id: str, destination: str, find_recipients: FindRecipients) -> str:

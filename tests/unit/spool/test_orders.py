@@ -242,18 +242,22 @@ def test_an_order_that_is_taken_back_in_the_last_moment_is_carried_out(dead, set
     assert status_of(settings, object_id, "pacs") is DeliveryStatus.PENDING
 
 
-def test_the_orders_of_a_partition_without_a_worker_go_with_its_objects(settings, envelope, pacs):
-    spool = FedSpool(settings, 1, 2)
-    object_id = spool.accept(envelope, DATA, [pacs])
-    spool.close()
-    lock = prepare_spool(settings.path, 2)
-    give_order(settings, Action.DROP, [(object_id, "pacs")], nobody, timeout=0.01)
+def test_the_orders_of_partitions_without_a_worker_go_with_their_objects(settings, envelope, pacs):
+    """Also those of one command, which has written one for each partition."""
+    targets = []
+    for partition in range(3):
+        spool = FedSpool(settings, partition, 3)
+        targets.append((spool.accept(envelope, DATA, [pacs]), "pacs"))
+        spool.close()
+    lock = prepare_spool(settings.path, 3)
+    give_order(settings, Action.DROP, targets, nobody, timeout=0.01)
     lock.close()
     prepare_spool(settings.path, 1).close()
     spool = FedSpool(settings)
     OrderDesk(spool, settings.path, 0, nobody).look()
     spool.close()
-    assert status_of(settings, object_id, "pacs") is DeliveryStatus.DROPPED
+    for object_id, _ in targets:
+        assert status_of(settings, object_id, "pacs") is DeliveryStatus.DROPPED
 
 
 def test_orders_are_for_their_own_partition(dead, settings):
