@@ -17,6 +17,7 @@ from atlas_node.activity import Publisher, Snapshot, Tally
 from atlas_node.config import Config
 from atlas_node.dimse import AccessList, StorageScp
 from atlas_node.dimse.commitment import Archives, CommitmentProvider
+from atlas_node.errors import AtlasError
 from atlas_node.node.child import run_child
 from atlas_node.route import Receiver, Router, make_annotator
 from atlas_node.spool import CommitmentStore, Doorbell, Intake, Occupancy
@@ -113,8 +114,15 @@ class ReceiverPart:
             When it cannot be used; everything stays as it was.
         """
         annotator, router, access = make_annotator(config), Router(config), AccessList(config.peers)
-        self._scp.read_tls_files()
-        replaced, self._scp.queries = self._scp.queries, self._queries(config)
+        queries = self._queries(config)
+        try:
+            # Last, for it cannot be undone.
+            self._scp.read_tls_files()
+        except AtlasError:
+            if queries is not None:
+                queries.close()
+            raise
+        replaced, self._scp.queries = self._scp.queries, queries
         if replaced is not None:
             replaced.close()
         self._annotator, self._router, self._scp.access = annotator, router, access

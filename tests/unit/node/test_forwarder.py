@@ -274,6 +274,31 @@ def test_a_renewed_certificate_is_shown_to_scanners_after_a_reload(run, tmp_path
     assert before != after == shown() == renewed[0].read_text()
 
 
+def test_certificate_and_index_are_taken_together_or_not_at_all(run, tmp_path, monkeypatch):
+    ours, renewed = certificate(tmp_path, "ours"), certificate(tmp_path, "renewed")
+    node = {"port": free_port(), "tls": tls_of(ours, ours, verify_peer=False)}
+    archive = {"name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1", "port": free_port()}
+    worker = run(config := configuration(tmp_path, node=node, upstreams=[archive]))
+    _, receiver = worker.parts
+    it = IndexKey(creator="ACME", group="0011", element="xx01")
+    queries = config.query.model_copy(update={"index": (it,)})
+    config = config.model_copy(update={"query": queries})
+    before = ours[0].read_text()
+    renew(ours, by=renewed)
+    opened, closed = Mock(side_effect=LogError("no room")), Mock()
+    monkeypatch.setattr(AttributeIndex, "__init__", opened)
+    monkeypatch.setattr(AttributeIndex, "close", closed)
+    with pytest.raises(LogError):
+        receiver.reload(config)
+    shown = ssl.get_server_certificate(("127.0.0.1", config.node.port), timeout=LONG)
+    assert shown == before
+    opened.side_effect, opened.return_value = None, None
+    ours[1].write_text("no key")
+    with pytest.raises(AtlasError, match=r"ours\.key"):
+        receiver.reload(config)
+    assert (opened.call_count, closed.call_count) == (2, 1)
+
+
 def test_a_key_of_the_index_counts_from_the_next_object(run, tmp_path):
     with Pacs() as pacs:
         config = configuration(tmp_path, pacs.port)
