@@ -307,10 +307,18 @@ class Partition:
             kind: type[SpoolError] = UnreadableObjectError
             if isinstance(error, FileNotFoundError):
                 kind = DamagedObjectError
-            elif error.errno in (errno.EMFILE, errno.ENFILE):
+            elif error.errno in (errno.EMFILE, errno.ENFILE) or not self._can_be_searched():
                 kind = SpoolError
             raise kind(f"cannot read {self.folder / name}: {error.strerror or error}") from error
         return memoryview(mapped)[entry.offset :]
+
+    def _can_be_searched(self) -> bool:
+        """Whether files of the folder can be opened at all, as far as the folder goes."""
+        try:
+            os.stat(".", dir_fd=self._fd)
+        except OSError:
+            return False
+        return True
 
     def _look_through(self, file: int, name: str, size: int) -> None:
         """Bring a file into memory, without copying it.

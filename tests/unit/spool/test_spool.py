@@ -477,6 +477,24 @@ def test_an_object_that_finds_no_room_is_alone_to_blame_and_a_lack_of_files_is_n
     assert type(raised.value) is error
 
 
+def test_no_object_is_to_blame_for_a_folder_that_cannot_be_read(
+    open_spool, settings, envelope, pacs
+):
+    spool = open_spool()
+    spool.accept(envelope, DATA, [pacs])
+    entry = spool.take("pacs", 0).entry
+    folder = settings.path / "0"
+    with contextlib.ExitStack() as stack:
+        folder.chmod(0)
+        stack.callback(folder.chmod, 0o700)
+        if os.geteuid() == 0:
+            os.seteuid(65534)  # for root there is no such folder
+            stack.callback(os.seteuid, 0)
+        with pytest.raises(SpoolError, match="Permission denied") as raised:
+            spool.read(entry)
+    assert type(raised.value) is SpoolError
+
+
 @pytest.mark.parametrize(
     ("code", "error"),
     [
