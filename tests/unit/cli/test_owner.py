@@ -1,9 +1,12 @@
+import errno
 import os
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
 from atlas_node.cli.owner import act_as_owner
+from atlas_node.errors import SpoolError
 
 
 class Spool:
@@ -42,3 +45,11 @@ def test_root_goes_on_as_the_user_whose_spool_it_is(monkeypatch, became, we_are,
     monkeypatch.setattr(os, "geteuid", lambda: we_are)
     act_as_owner(spool)
     assert became == expected
+
+
+def test_root_that_may_not_become_the_user_is_told_to_be_that_user(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    refused = PermissionError(errno.EPERM, "Operation not permitted")
+    monkeypatch.setattr(os, "setegid", Mock(side_effect=refused))
+    with pytest.raises(SpoolError, match=r"cannot become user 998.*Operation not permitted"):
+        act_as_owner(Spool(uid=998))
