@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -9,9 +10,11 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from atlas_node.node.processes import allow_files
 from tests.fault.nodes import ATLAS_NODE, NodeProcess
 from tests.fault.pacs import Pacs, ct_object, send
 from tests.ports import listens
@@ -130,3 +133,9 @@ def test_a_fork_server_that_is_killed_is_started_again_with_all_it_had_forked(tm
         node.wait_until(lambda: len(send(node.port, [ct_object(1)])) == 1)
         assert node.stop() == 0
         assert "Traceback" not in node.said()
+
+
+def test_a_limit_on_open_files_that_cannot_be_raised_is_borne(monkeypatch):
+    refused = ValueError("not allowed to raise maximum limit")
+    monkeypatch.setattr(resource, "setrlimit", Mock(side_effect=refused))
+    allow_files()
