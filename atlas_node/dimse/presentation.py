@@ -78,7 +78,8 @@ def put_in_order(request: A_ASSOCIATE) -> None:
     takes = {
         it.sop_class_uid
         for it in request.user_information
-        if isinstance(it, SCP_SCU_RoleSelectionNegotiation) and it.scp_role
+        # One that sends them, too, may have them in the syntax that it names first.
+        if isinstance(it, SCP_SCU_RoleSelectionNegotiation) and it.scp_role and not it.scu_role
     }
     for context in request.presentation_context_definition_list:
         syntaxes = context.transfer_syntax

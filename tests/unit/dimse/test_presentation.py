@@ -53,6 +53,17 @@ def test_of_a_peer_that_takes_objects_an_uncompressed_syntax_is_taken(proposed, 
     assert sorted(context.transfer_syntax) == sorted(proposed)
 
 
+def test_of_a_peer_that_sends_objects_too_what_it_would_rather_send_is_taken():
+    request = A_ASSOCIATE()
+    proposed = [JPEG2000Lossless, ExplicitVRLittleEndian]
+    request.presentation_context_definition_list = [build_context(MRImageStorage, proposed)]
+    request.presentation_context_definition_list[0].context_id = 1
+    request.user_information = [build_role(MRImageStorage, scu_role=True, scp_role=True)]
+    put_in_order(request)
+    [context] = request.presentation_context_definition_list
+    assert context.transfer_syntax[0] == JPEG2000Lossless
+
+
 @pytest.mark.parametrize(
     ("received", "policy", "forms"),
     [
