@@ -20,6 +20,7 @@ from pynetdicom.dsutils import decode, encode
 
 from atlas_node.annotate import Annotation, Annotator
 from atlas_node.encoding.header import LITTLE_ENDIAN
+from atlas_node.encoding.implicit import MAX_DEPTH
 from atlas_node.encoding.vr import LONG_FORM, MAX_SHORT_LENGTH, SHORT_FORM, UNDEFINED_LENGTH
 from atlas_node.model import Policy
 
@@ -153,18 +154,24 @@ def annotated_request(identifier: bytes, given: str, annotator: Annotator) -> Da
     raw = decode(
         io.BytesIO(identifier), syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated
     )
-    _restore_unknown(ds, raw)
+    _restore_unknown(ds, raw, 0)
     return ds
 
 
-def _restore_unknown(ds: Dataset, raw: Dataset) -> None:
-    """Make private elements ``UN`` again that were read as such, those in items, too."""
+def _restore_unknown(ds: Dataset, raw: Dataset, depth: int) -> None:
+    """Make private elements ``UN`` again that were read as such, those in items, too.
+
+    What is nested too deep is refused here: on a few hundred levels pydicom's writer fails with
+    messages that double in length from one level to the next.
+    """
+    if depth > MAX_DEPTH:
+        raise ValueError(f"sequences are nested deeper than {MAX_DEPTH}")
     for element in list(ds):
         given_element = raw.get_item(element.tag)
         if element.VR == "SQ":
             if _is_sequence(raw, element.tag):
                 for item, given_item in zip(element.value, raw[element.tag].value, strict=False):
-                    _restore_unknown(item, given_item)
+                    _restore_unknown(item, given_item, depth + 1)
         elif element.tag.is_private and _is_unknown(given_element):
             ds[element.tag] = DataElement(element.tag, "UN", given_element.value or b"")
 
