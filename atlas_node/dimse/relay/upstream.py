@@ -194,7 +194,9 @@ class KeptUpstream:
                 self.upstream, self._node, contexts, self._items, self._longest_identifier
             )
         except PeerError as error:
-            self._failed = (time.monotonic(), error)
+            # One that does not take some syntaxes alone is not down for requests in others.
+            if set(syntaxes) == set(PLAIN):
+                self._failed = (time.monotonic(), error)
             raise
         self.refused = opened.refused
         return opened

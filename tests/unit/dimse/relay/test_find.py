@@ -588,6 +588,25 @@ class TestSeveralUpstreams:
                 assert statuses(workstation.find(encoded(Dataset()), WORKLIST)) == [SUCCESS]
         assert len(first.requests) == len(second.requests) == 1
 
+    def test_one_that_has_no_room_for_a_long_list_answers_the_next_query(self, run_node):
+        many = [f"1.2.840.10008.1.2.3.4.5.6.{number}" for number in range(3000)]
+
+        def script(asked: Asked) -> Iterator[Reply]:
+            yield Reply(PENDING, encoded(study(1), asked.syntax))
+            yield Reply(SUCCESS)
+
+        with Upstream(script) as first, Upstream(answers(pending(2), Reply(SUCCESS))) as second:
+            second.syntaxes = (EXPLICIT,)
+            node = run_node(first.entry("first"), second.entry("second"))
+            with Workstation(node.port, [(STUDY_ROOT, (IMPLICIT,))]) as workstation:
+                long = workstation.find(encoded(study_keys(StudyInstanceUID=many), IMPLICIT))
+                short = workstation.find(encoded(study_keys(), IMPLICIT))
+        assert statuses(long) == [PENDING, SOME_FAILED]
+        assert long[-1].comment.startswith("second: ")
+        assert statuses(short) == [PENDING, PENDING, SUCCESS]
+        assert [it.syntax for it in first.requests] == [IMPLICIT, IMPLICIT]
+        assert [it.syntax for it in second.requests] == [EXPLICIT]
+
     def test_one_that_pours_does_not_hold_the_other_up(self, run_node):
         is_other_done = []
 
