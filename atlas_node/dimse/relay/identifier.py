@@ -119,6 +119,7 @@ def encode_identifier(ds: Dataset, transfer_syntax_uid: str) -> bytes:
         When it cannot be written.
     """
     syntax = UID(transfer_syntax_uid)
+    _refuse_deep_nesting(ds)
     encoded = encode(ds, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
     if encoded is None:
         raise ValueError("the identifier cannot be encoded")
@@ -154,24 +155,49 @@ def annotated_request(identifier: bytes, given: str, annotator: Annotator) -> Da
     raw = decode(
         io.BytesIO(identifier), syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated
     )
-    _restore_unknown(ds, raw, 0)
+    _refuse_deep_nesting(raw)
+    _restore_unknown(ds, raw)
     return ds
 
 
-def _restore_unknown(ds: Dataset, raw: Dataset, depth: int) -> None:
-    """Make private elements ``UN`` again that were read as such, those in items, too.
+def _refuse_deep_nesting(ds: Dataset, depth: int = 0) -> None:
+    """Raise `ValueError` where sequences are nested deeper than the standard's ever are.
 
-    What is nested too deep is refused here: on a few hundred levels pydicom's writer fails with
-    messages that double in length from one level to the next.
+    On a few hundred levels pydicom's writer fails with messages that double in length from one
+    level to the next, and holds the process up without end.
     """
     if depth > MAX_DEPTH:
         raise ValueError(f"sequences are nested deeper than {MAX_DEPTH}")
+    for tag in list(ds.keys()):
+        if not _may_be_sequence(ds.get_item(tag)):
+            continue
+        try:
+            items = ds[tag].value if ds[tag].VR == "SQ" else ()
+        except Exception as error:
+            raise ValueError("the identifier cannot be read") from error
+        for item in items or ():
+            _refuse_deep_nesting(item, depth + 1)
+
+
+def _may_be_sequence(element: DataElement | RawDataElement) -> bool:
+    """Whether an element has items, as far as that shows without a look at its value."""
+    vr = element.VR
+    if isinstance(element, RawDataElement):
+        if element.length == UNDEFINED_LENGTH:
+            return True
+        if vr is None and dictionary_has_tag(element.tag):
+            vr = dictionary_VR(element.tag)
+    return vr == "SQ"
+
+
+def _restore_unknown(ds: Dataset, raw: Dataset) -> None:
+    """Make private elements ``UN`` again that were read as such, those in items, too."""
     for element in list(ds):
         given_element = raw.get_item(element.tag)
         if element.VR == "SQ":
             if _is_sequence(raw, element.tag):
                 for item, given_item in zip(element.value, raw[element.tag].value, strict=False):
-                    _restore_unknown(item, given_item, depth + 1)
+                    _restore_unknown(item, given_item)
         elif element.tag.is_private and _is_unknown(given_element):
             ds[element.tag] = DataElement(element.tag, "UN", given_element.value or b"")
 

@@ -22,6 +22,19 @@ MR_HEADER = "SIEMENS MR HEADER"
 B_VALUE = 0x0019100C
 
 
+def nested(depth: int, *, defined: bool = True) -> bytes:
+    """A sequence in sequences in explicit VR, each with one item, of defined length or not."""
+    inner = b""
+    for _ in range(depth):
+        size = len(inner) if defined else 0xFFFFFFFF
+        item = struct.pack("<HHI", 0xFFFE, 0xE000, size) + inner
+        item += b"" if defined else struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+        size = len(item) if defined else 0xFFFFFFFF
+        inner = struct.pack("<HH2sHI", 0x0040, 0x0100, b"SQ", 0, size) + item
+        inner += b"" if defined else struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    return inner
+
+
 def encoded(ds: Dataset, syntax: str = EXPLICIT) -> bytes:
     buffer = DicomBytesIO()
     buffer.is_little_endian, buffer.is_implicit_VR = True, syntax == IMPLICIT

@@ -34,6 +34,7 @@ from tests.unit.dimse.relay.queries import (
     decoded,
     encoded,
     keys,
+    nested,
     pending,
     statuses,
     study,
@@ -355,14 +356,10 @@ class TestPrivateElements:
         ("depth", "expected"), [(64, [SUCCESS]), (65, [DOES_NOT_MATCH]), (300, [DOES_NOT_MATCH])]
     )
     def test_an_identifier_that_is_nested_too_deep_is_refused(self, run_node, depth, expected):
-        nested = b""
-        for _ in range(depth):
-            item = struct.pack("<HHI", 0xFFFE, 0xE000, len(nested)) + nested
-            nested = struct.pack("<HH2sHI", 0x0040, 0x0100, b"SQ", 0, len(item)) + item
         with Upstream(answers(Reply(SUCCESS))) as upstream:
             node = run_node(upstream.entry())
             with Workstation(node.port) as workstation:
-                found = workstation.find(encoded(keys()) + nested)
+                found = workstation.find(encoded(keys()) + nested(depth))
         assert statuses(found) == expected
 
     def test_an_identifier_that_cannot_be_read_is_refused(self, run_node):
