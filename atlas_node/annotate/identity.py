@@ -1,8 +1,9 @@
 """What an object says of itself: its UIDs, its modality, its device, its private creators.
 
-The engine makes it of what its walk has noted. Routes ask `identify` before an object is accepted,
-which reads headers alone: it steps over values and over whole sequences, annotates nothing, and
-takes next to no memory, whatever the bytes are. What it cannot read it leaves out; it never raises.
+The engine makes it of what its walk has noted. For routes the receiver asks `identify_beginning`
+before an object is accepted, and `identify` where the first bytes do not tell. Both read headers
+alone: they step over values and over whole sequences, annotate nothing, and take next to no memory,
+whatever the bytes are. What they cannot read they leave out; they never raise.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ _logger = logging.getLogger(__name__)
 
 _NOT_ASKED: Final = Identity()
 
-
 _BEGINNING: Final = 1 << 16
 """Bytes of an object that are read first. Few objects have more before their pixel data; to map
 the file of each would cost more than to read these headers."""
